@@ -117,7 +117,9 @@ export interface RuleFileError {
     | "bad-expression"
     | "conflict"
     | "duplicate-id"
-    | "limit";
+    | "limit"
+    /** Valid, but this version cannot run it yet (supported.ts). */
+    | "unsupported";
   readonly message: string;
   readonly suggestion?: string;
 }

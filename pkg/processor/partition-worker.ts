@@ -1,0 +1,365 @@
+// Works through one partition: claim, replay, detect, commit behind the fence. Never touches another partition's state.
+import { AlertCastError, hasCode, messageOf } from "../errors.ts";
+import type { Batch, LogRecord } from "../log/log.ts";
+import type { Detector } from "../rule/detect.ts";
+import type { RuleSet } from "../rule/model.ts";
+import { encodeSnapshot, SNAPSHOT_FORMAT } from "../rule/snapshot.ts";
+import type { Claim, Commit, PartitionKey } from "../ticket/store.ts";
+import { BatchQueue } from "./batch-queue.ts";
+import { decodeRecord, type Place } from "./decode-record.ts";
+import { Pending } from "./pending.ts";
+import type { ProcessorDeps } from "./processor.ts";
+import { fingerprint } from "./record-hash.ts";
+import { Restore } from "./restore.ts";
+import { pause, withRetries } from "./retry.ts";
+
+/** Records detected between two looks at the event loop. */
+const SLICE_RECORDS = 1000;
+/** Detection waits for the database when this much is undone. */
+const MAX_PENDING_ENTRIES = 50_000;
+const MAX_PENDING_STIMULI = 20_000;
+
+export interface WorkerControl {
+  readonly seek: (offset: number) => void;
+  readonly pause: () => void;
+  readonly resume: () => void;
+}
+
+/** What the outside may see of a worker. */
+export interface WorkerState {
+  readonly phase: "claiming" | "replaying" | "live" | "halted" | "ended";
+  readonly nextOffset: number;
+  readonly haltedReason: string | undefined;
+  readonly end: number;
+  readonly clockMs: number;
+}
+
+export class PartitionWorker {
+  readonly partition: number;
+  readonly #deps: ProcessorDeps;
+  readonly #control: WorkerControl;
+  readonly #queue: BatchQueue;
+  readonly #abort = new AbortController();
+  readonly #key: PartitionKey;
+  #phase: WorkerState["phase"] = "claiming";
+  #haltedReason: string | undefined;
+  #end = 0;
+  #epoch = 0;
+  #ruleSetId = 0;
+  #detector: Detector | undefined;
+  #restore: Restore | undefined;
+  #pending = new Pending(0);
+  #committedOffset = 0;
+  #committing: Promise<void> | undefined;
+  #commitError: unknown;
+  #entriesSinceSnapshot = 0;
+  #snapshotAtMs = 0;
+  /** Ms of work and entries since it was last asked for. */
+  #busyMs = 0;
+  #busyEntries = 0;
+  readonly ended: Promise<void>;
+
+  constructor(deps: ProcessorDeps, partition: number, control: WorkerControl) {
+    this.partition = partition;
+    this.#deps = deps;
+    this.#control = control;
+    this.#key = { group: deps.group, topic: deps.topic.topic, partition };
+    this.#queue = new BatchQueue(deps.limits.queuedBytes, control);
+    this.ended = this.#run();
+  }
+
+  get state(): WorkerState {
+    return {
+      phase: this.#phase,
+      nextOffset: this.#committedOffset,
+      haltedReason: this.#haltedReason,
+      end: this.#end,
+      clockMs: this.#detector?.memory.clockMs ?? Number.NaN,
+    };
+  }
+
+  /** Work done since the last call, for the scaler. */
+  takeBusy(): { busyMs: number; n: number } {
+    const taken = { busyMs: Math.round(this.#busyMs), n: this.#busyEntries };
+    this.#busyMs = 0;
+    this.#busyEntries = 0;
+    return taken;
+  }
+
+  /** Queues a fetched batch; asks the log to pause when the queue is full. */
+  enqueue(batch: Batch): void {
+    this.#end = batch.end;
+    if (this.#phase !== "halted" && this.#phase !== "ended") this.#queue.push(batch);
+  }
+
+  /** Ends the work; a commit under way is finished or given up when its try ends. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#queue.close();
+    await this.ended;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      try {
+        await this.#own();
+      } catch (error) {
+        if (signal.aborted) break;
+        if (hasCode(error, "halted")) {
+          await this.#halt(messageOf(error));
+          break;
+        }
+        await this.#lost(error);
+      }
+    }
+    if (this.#phase !== "halted") this.#phase = "ended";
+  }
+
+  /** The time of one claim: ends by error, or when stopped. */
+  async #own(): Promise<void> {
+    const { signal } = this.#abort;
+    this.#phase = "claiming";
+    await withRetries(this.#deps, signal, "claim", () => this.#claim());
+    for (;;) {
+      const batch = await this.#queue.next();
+      if (batch === undefined) break;
+      await this.#work(batch);
+      this.#throwCommitError();
+    }
+    await this.#committing;
+    this.#throwCommitError();
+  }
+
+  async #claim(): Promise<void> {
+    const { store, log, topic, owner } = this.#deps;
+    const range = (await log.ranges()).find((r) => r.partition === this.partition);
+    if (range === undefined) throw new AlertCastError("unavailable", "the log does not know the partition");
+    const claim = await store.claim({
+      ...this.#key,
+      clusterId: topic.clusterId,
+      partitionCount: topic.partitions,
+      owner,
+      startOffset: range.start,
+    });
+    this.#epoch = claim.epoch;
+    this.#committedOffset = claim.nextOffset;
+    this.#pending = new Pending(claim.nextOffset);
+    this.#commitError = undefined;
+    this.#restore = new Restore({
+      partition: this.partition,
+      claim,
+      range,
+      ruleSets: this.#compiled(claim),
+      firstRuleSet: this.#deps.ruleSet,
+      detector: this.#deps.detector,
+      warn: (fields, message) => this.#deps.logger.warn(fields, message),
+    });
+    this.#detector = this.#restore.detector;
+    this.#phase = "replaying";
+    this.#snapshotAtMs = this.#deps.now();
+    this.#entriesSinceSnapshot = 0;
+    this.#ruleSetId = claim.ruleSetId ?? -1;
+    if (this.#restore.isDone(this.#restore.fromOffset)) this.#goLive();
+    this.#queue.clear();
+    this.#control.seek(this.#restore.fromOffset);
+  }
+
+  #compiled(claim: Claim): Map<number, RuleSet> {
+    const sets = new Map<number, RuleSet>([[this.#deps.ruleSetId, this.#deps.ruleSet]]);
+    for (const stored of claim.ruleSets) {
+      if (sets.has(stored.id)) continue;
+      const ruleSet = this.#deps.compile(JSON.parse(stored.source));
+      if (ruleSet !== undefined) sets.set(stored.id, ruleSet);
+    }
+    return sets;
+  }
+
+  /** The replay has ended: from here on stimuli count. The configured rule set takes effect (C1). */
+  #goLive(): void {
+    this.#restore?.finish();
+    this.#restore = undefined;
+    this.#phase = "live";
+    const detector = this.#detector;
+    const before = this.#ruleSetId;
+    if (detector === undefined || before === this.#deps.ruleSetId) return;
+    const firstOffset = this.#committedOffset;
+    const isFirst = before === -1;
+    const removed = isFirst ? [] : detector.activate(this.#deps.ruleSet, firstOffset);
+    this.#ruleSetId = this.#deps.ruleSetId;
+    const removal = isFirst ? undefined : { atMs: detector.memory.clockMs, removed };
+    this.#pending.activation = { firstOffset, removal };
+    this.#pump();
+  }
+
+  async #work(batch: Batch): Promise<void> {
+    const { records } = batch;
+    const startedMs = this.#deps.now();
+    for (let from = 0; from < records.length; from += SLICE_RECORDS) {
+      if (this.#abort.signal.aborted) return;
+      const slice = records.slice(from, from + SLICE_RECORDS);
+      const isLast = from + SLICE_RECORDS >= records.length;
+      this.#detect(slice, isLast ? batch.nextOffset : (slice.at(-1)?.offset ?? 0) + 1);
+      this.#pump();
+      if (!isLast) await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (records.length === 0) this.#moveTo(batch.nextOffset);
+    this.#busyMs += this.#deps.now() - startedMs;
+    this.#busyEntries += records.length;
+    this.#pump();
+    while (this.#isFull() && this.#committing !== undefined && !this.#abort.signal.aborted) {
+      await this.#committing;
+    }
+  }
+
+  #isFull(): boolean {
+    return this.#pending.entries >= MAX_PENDING_ENTRIES || this.#pending.stimuli.length >= MAX_PENDING_STIMULI;
+  }
+
+  /** A batch of nothing but control records still moves on. */
+  #moveTo(nextOffset: number): void {
+    if (this.#restore !== undefined) {
+      if (this.#restore.isDone(nextOffset)) this.#goLive();
+    }
+    if (this.#restore === undefined && nextOffset > this.#pending.nextOffset) this.#pending.nextOffset = nextOffset;
+  }
+
+  #detect(records: readonly LogRecord[], nextOffset: number): void {
+    const detector = this.#detector;
+    if (detector === undefined) return;
+    const place: Place = {
+      partition: this.partition,
+      partitions: this.#deps.topic.partitions,
+      knows: (deviceId) => detector.knows(deviceId),
+    };
+    const { metrics } = this.#deps;
+    let newest: LogRecord | undefined;
+    let applied = 0;
+    for (const record of records) {
+      if (this.#restore !== undefined) {
+        if (this.#restore.isDone(record.offset)) this.#goLive();
+        else {
+          this.#restore.replay(record, (r) => decodeRecord(r, place).entry);
+          continue;
+        }
+      }
+      const pending = this.#pending;
+      if (record.offset < pending.nextOffset) continue;
+      const { entry, deadLetter, move } = decodeRecord(record, place);
+      if (deadLetter !== undefined) pending.deadLetters.push(deadLetter);
+      if (move !== undefined) pending.moves.push(move);
+      detector.apply(entry, pending.stimuli);
+      if (applied === 0 && Number.isNaN(pending.oldestAppendMs)) pending.oldestAppendMs = record.appendTimeMs;
+      applied++;
+      newest = record;
+    }
+    if (newest !== undefined) {
+      this.#pending.last = fingerprint(newest);
+      this.#pending.entries += applied;
+      this.#entriesSinceSnapshot += applied;
+      metrics.processed(applied);
+    }
+    this.#moveTo(nextOffset);
+  }
+
+  /** Starts a commit of all that is pending, unless one is under way: then it follows. */
+  #pump(): void {
+    if (this.#committing !== undefined || this.#pending.isEmpty || this.#commitError !== undefined) return;
+    this.#committing = this.#commitAll().finally(() => {
+      this.#committing = undefined;
+    });
+  }
+
+  async #commitAll(): Promise<void> {
+    while (!this.#pending.isEmpty && !this.#abort.signal.aborted) {
+      const pending = this.#pending;
+      this.#pending = new Pending(pending.nextOffset);
+      try {
+        await this.#commit(pending);
+      } catch (error) {
+        this.#commitError = error;
+        this.#queue.wake();
+        return;
+      }
+    }
+  }
+
+  async #commit(pending: Pending): Promise<void> {
+    const { store, log, metrics } = this.#deps;
+    const { signal } = this.#abort;
+    const commit = this.#commitOf(pending);
+    const startedMs = this.#deps.now();
+    if (pending.moves.length > 0) {
+      await withRetries(this.#deps, signal, "move records home", () => log.append(pending.moves));
+    }
+    const result = await withRetries(this.#deps, signal, "commit", () => store.commit(commit));
+    metrics.committed(result, pending, this.#deps.now() - startedMs);
+    if (result.outcome === "fenced") {
+      throw new AlertCastError("fenced", `partition ${this.partition} has a new owner`);
+    }
+    this.#committedOffset = pending.nextOffset;
+    await this.#deps.failpoint?.("before-kafka-commit");
+  }
+
+  #commitOf(pending: Pending): Commit {
+    const detector = this.#detector;
+    if (detector === undefined) throw new AlertCastError("internal", "a commit without a claim");
+    return {
+      ...this.#key,
+      epoch: this.#epoch,
+      expectedOffset: this.#committedOffset,
+      nextOffset: pending.nextOffset,
+      clockMs: detector.memory.clockMs,
+      last: pending.last,
+      ruleSetId: this.#ruleSetId,
+      activation: pending.activation,
+      stimuli: pending.stimuli,
+      deadLetters: pending.deadLetters,
+      snapshot: this.#snapshot(detector, pending),
+    };
+  }
+
+  /** Taken only here, where the detector stands exactly at the commit's end. */
+  #snapshot(detector: Detector, pending: Pending): Commit["snapshot"] {
+    const { snapshotEveryMs, snapshotEveryEntries } = this.#deps.limits;
+    const due =
+      this.#entriesSinceSnapshot >= snapshotEveryEntries ||
+      (this.#entriesSinceSnapshot > 0 && this.#deps.now() - this.#snapshotAtMs >= snapshotEveryMs);
+    if (!due && pending.activation?.removal === undefined) return undefined;
+    detector.sweep();
+    this.#entriesSinceSnapshot = 0;
+    this.#snapshotAtMs = this.#deps.now();
+    return { format: SNAPSHOT_FORMAT, memory: encodeSnapshot(detector.memory) };
+  }
+
+  #throwCommitError(): void {
+    const error = this.#commitError;
+    if (error === undefined) return;
+    this.#commitError = undefined;
+    throw error;
+  }
+
+  async #halt(reason: string): Promise<void> {
+    this.#phase = "halted";
+    this.#haltedReason = reason;
+    this.#control.pause();
+    this.#deps.logger.error({ partition: this.partition, reason }, "partition halted: a person has to look");
+    try {
+      await this.#deps.store.setHalted(this.#key, this.#epoch, reason);
+    } catch (error) {
+      this.#deps.logger.warn({ partition: this.partition, error: messageOf(error) }, "halt not noted in the database");
+    }
+  }
+
+  /** Fenced, or a defect: all memory is dropped, and claimed anew after a while if the partition is still ours. */
+  async #lost(error: unknown): Promise<void> {
+    this.#control.pause();
+    this.#detector = undefined;
+    this.#restore = undefined;
+    const fields = { partition: this.partition, error: messageOf(error) };
+    if (hasCode(error, "fenced")) this.#deps.logger.warn(fields, "partition lost to another owner");
+    else this.#deps.logger.error({ ...fields, stack: error instanceof Error ? error.stack : "" }, "partition given up");
+    await pause(this.#deps.limits.reclaimMs, this.#abort.signal);
+    this.#control.resume();
+  }
+}

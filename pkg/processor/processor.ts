@@ -1,0 +1,202 @@
+// The processor service: a member of the consumer group that runs one worker per partition it was given.
+import { messageOf } from "../errors.ts";
+import type { EventLog, LogConsumer, OffsetCommit, TopicInfo } from "../log/log.ts";
+import type { DetectorOptions } from "../rule/detect.ts";
+import type { RuleSet } from "../rule/model.ts";
+import type { CommitResult, TicketStore } from "../ticket/store.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { PartitionWorker, type WorkerState } from "./partition-worker.ts";
+import type { Pending } from "./pending.ts";
+import { pause } from "./retry.ts";
+
+export interface ProcessorLimits {
+  /** Fetched bytes a partition may hold before the log is paused. */
+  readonly queuedBytes: number;
+  readonly snapshotEveryMs: number;
+  readonly snapshotEveryEntries: number;
+  /** How long a partition that was lost to another owner is left alone, ms. */
+  readonly reclaimMs: number;
+  /** How often offsets are stored in the log for the sake of lag, ms. */
+  readonly offsetsEveryMs: number;
+}
+
+export const PROCESSOR_LIMITS: ProcessorLimits = {
+  queuedBytes: 8 * 1024 * 1024,
+  snapshotEveryMs: 30_000,
+  snapshotEveryEntries: 200_000,
+  reclaimMs: 4000,
+  offsetsEveryMs: 1000,
+};
+
+/** What the processor tells of itself; see metrics.ts. */
+export interface ProcessorObserver {
+  processed(entries: number): void;
+  committed(result: CommitResult, pending: Pending, durationMs: number): void;
+  partitions(states: ReadonlyMap<number, WorkerState>): void;
+}
+
+export interface ProcessorDeps {
+  readonly log: EventLog;
+  readonly topic: TopicInfo;
+  readonly store: TicketStore;
+  readonly group: string;
+  /** Name of this process, for people. */
+  readonly owner: string;
+  readonly ruleSet: RuleSet;
+  readonly ruleSetId: number;
+  /** Compiles a stored rule set; undefined when it cannot be. */
+  readonly compile: (source: unknown) => RuleSet | undefined;
+  readonly detector: DetectorOptions;
+  readonly limits: ProcessorLimits;
+  readonly logger: Logger;
+  readonly metrics: ProcessorObserver;
+  /** Wall clock, ms; used for snapshots and durations only. */
+  readonly now: () => number;
+  readonly failpoint?: (name: "before-kafka-commit") => Promise<void>;
+}
+
+export interface Processor {
+  /** By partition: those assigned to this process now. */
+  states(): ReadonlyMap<number, WorkerState>;
+  /** Settles when the processor has ended; rejects when the consumer crashed: then the process has to end. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createProcessor(deps: ProcessorDeps): Processor {
+  const members = new Members(deps);
+  return {
+    states: () => members.states(),
+    run: (signal) => run(deps, members, signal),
+  };
+}
+
+async function run(deps: ProcessorDeps, members: Members, signal: AbortSignal): Promise<void> {
+  const consumer = await deps.log.consume(deps.group, {
+    assigned: (partitions) => members.assign(partitions),
+    batch: (batch) => members.worker(batch.partition)?.enqueue(batch),
+  });
+  members.use(consumer);
+  const stop = new AbortController();
+  const offsets = storeOffsets(deps, members, consumer, AbortSignal.any([signal, stop.signal]));
+  try {
+    await Promise.race([
+      consumer.ended,
+      new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener("abort", () => resolve(), { once: true });
+      }),
+    ]);
+  } finally {
+    stop.abort();
+    await members.stopAll();
+    await offsets;
+    await consumer[Symbol.asyncDispose]();
+  }
+}
+
+/** Tells the log how far the database is, once a while and at the end. */
+async function storeOffsets(
+  deps: ProcessorDeps,
+  members: Members,
+  consumer: LogConsumer,
+  signal: AbortSignal,
+): Promise<void> {
+  let away = false;
+  for (;;) {
+    await pause(deps.limits.offsetsEveryMs, signal);
+    if (signal.aborted) await members.stopAll();
+    deps.metrics.partitions(members.states());
+    try {
+      const offsets = members.offsetsToStore();
+      if (offsets.length > 0) await consumer.commit(offsets);
+      away = false;
+    } catch (error) {
+      if (!away) deps.logger.warn({ error: messageOf(error) }, "offsets not stored in the log");
+      away = true;
+    }
+    if (signal.aborted) return;
+  }
+}
+
+/** The workers of the partitions that are ours. */
+class Members {
+  readonly #deps: ProcessorDeps;
+  readonly #workers = new Map<number, PartitionWorker>();
+  readonly #stopping = new Map<number, Promise<void>>();
+  readonly #stored = new Map<number, number>();
+  #assigned: ReadonlySet<number> = new Set();
+  #consumer: LogConsumer | undefined;
+  #early: (() => void)[] = [];
+  #ended = false;
+
+  constructor(deps: ProcessorDeps) {
+    this.#deps = deps;
+  }
+
+  /** The consumer may call back before `consume` has returned it: what was asked for until then is done now. */
+  use(consumer: LogConsumer): void {
+    this.#consumer = consumer;
+    for (const action of this.#early) action();
+    this.#early = [];
+  }
+
+  worker(partition: number): PartitionWorker | undefined {
+    return this.#workers.get(partition);
+  }
+
+  states(): ReadonlyMap<number, WorkerState> {
+    return new Map([...this.#workers].map(([partition, worker]) => [partition, worker.state]));
+  }
+
+  assign(partitions: readonly number[]): void {
+    this.#assigned = new Set(partitions);
+    this.#deps.logger.info({ partitions }, "partitions assigned");
+    for (const partition of this.#workers.keys()) if (!this.#assigned.has(partition)) this.#drop(partition);
+    for (const partition of partitions) void this.#add(partition);
+  }
+
+  offsetsToStore(): OffsetCommit[] {
+    const offsets: OffsetCommit[] = [];
+    for (const [partition, worker] of this.#workers) {
+      const { nextOffset, phase } = worker.state;
+      if (phase === "claiming" || this.#stored.get(partition) === nextOffset) continue;
+      this.#stored.set(partition, nextOffset);
+      offsets.push({ partition, offset: nextOffset, metadata: JSON.stringify(worker.takeBusy()) });
+    }
+    return offsets;
+  }
+
+  async stopAll(): Promise<void> {
+    this.#ended = true;
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
+    await Promise.all(this.#stopping.values());
+  }
+
+  #drop(partition: number): void {
+    const worker = this.#workers.get(partition);
+    if (worker === undefined) return;
+    this.#workers.delete(partition);
+    this.#stored.delete(partition);
+    const stopping = worker.stop().finally(() => this.#stopping.delete(partition));
+    this.#stopping.set(partition, stopping);
+  }
+
+  /** A partition that comes back waits until its former worker has let go. */
+  async #add(partition: number): Promise<void> {
+    await this.#stopping.get(partition);
+    if (this.#ended || !this.#assigned.has(partition) || this.#workers.has(partition)) return;
+    const act = (action: (consumer: LogConsumer) => void) => {
+      if (this.#consumer !== undefined) action(this.#consumer);
+      else
+        this.#early.push(() => {
+          if (this.#consumer !== undefined) action(this.#consumer);
+        });
+    };
+    const worker = new PartitionWorker(this.#deps, partition, {
+      seek: (offset) => act((consumer) => consumer.seek(partition, offset)),
+      pause: () => act((consumer) => consumer.pause(partition)),
+      resume: () => act((consumer) => consumer.resume(partition)),
+    });
+    this.#workers.set(partition, worker);
+  }
+}

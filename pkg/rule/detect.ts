@@ -1,0 +1,461 @@
+// Decides what one entry of a partition does to the memory of that partition, and which stimuli come of it.
+// Pure: no clock, no I/O, and it never reads a ticket.
+import { believed } from "../event/decode.ts";
+import type { DeviceEvent } from "../event/event.ts";
+import {
+  alarmDueMs,
+  dueLevelsFire,
+  inheritedRecovery,
+  inheritedStep,
+  keepMs,
+  newAlarm,
+  severityOf,
+  stimulusOf,
+} from "./alarm.ts";
+import { dedupOf, identityOf, textOf, traceIdOf } from "./identity.ts";
+import { applyToLevel, levelIsEmpty, pruneWindow } from "./level.ts";
+import type { Alarm, Match, PartitionMemory, Previous } from "./partition-memory.ts";
+import { emptyLevel } from "./partition-memory.ts";
+import type { Rule, RuleSet, Scope } from "./model.ts";
+import type { DetectCounts, RemovedRule, Stimulus } from "./stimulus.ts";
+import { TimerHeap } from "./timers.ts";
+
+/** D8: how many identities an alarm remembers. */
+export const REMEMBERED_IDENTITIES = 32;
+/** D9: how many keys of a device a rule remembers. */
+const REMEMBERED_KEYS = 100;
+
+/** One record of the partition, decoded. */
+export type Entry =
+  | { readonly kind: "tick" | "undecodable" | "away"; readonly offset: number; readonly appendTimeMs: number }
+  | EventEntry;
+
+export interface EventEntry {
+  readonly kind: "event";
+  readonly partition: number;
+  readonly offset: number;
+  readonly appendTimeMs: number;
+  readonly event: DeviceEvent;
+  readonly value: Buffer;
+  readonly traceparent: string | undefined;
+  readonly origin: { readonly partition: number; readonly offset: number } | undefined;
+}
+
+interface MutableScope {
+  event: Readonly<Record<string, unknown>>;
+  deviceId: string;
+  lastSeenMs: number;
+  previous: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What the rules need to know of the entry at hand. */
+interface Current {
+  readonly entry: EventEntry;
+  readonly slot: number;
+  readonly atMs: number;
+  readonly believedTs: boolean;
+  readonly lastSeenMs: number;
+  readonly previous: Previous | undefined;
+  identity: string | undefined;
+  match: Match | undefined;
+}
+
+export interface DetectorOptions {
+  /** Identities an alarm remembers (D8); 0 takes the check out, which only tests do, to see it missed. */
+  readonly rememberedIdentities?: number;
+}
+
+export class Detector {
+  readonly #memory: PartitionMemory;
+  readonly #heap = new TimerHeap();
+  readonly #scope: MutableScope = { event: {}, deviceId: "", lastSeenMs: Number.NaN, previous: undefined };
+  readonly #values: (boolean | undefined)[] = [];
+  readonly #identities: number;
+  #ruleSet: RuleSet;
+  #rules: readonly Rule[] = [];
+  #byId = new Map<string, Rule>();
+  readonly counts: DetectCounts = {
+    late: 0,
+    badTs: 0,
+    quarantined: 0,
+    away: 0,
+    movedTwice: 0,
+    repeated: 0,
+    unknown: new Map(),
+  };
+
+  constructor(memory: PartitionMemory, ruleSet: RuleSet, options: DetectorOptions = {}) {
+    this.#memory = memory;
+    this.#ruleSet = ruleSet;
+    this.#identities = options.rememberedIdentities ?? REMEMBERED_IDENTITIES;
+    this.#use(ruleSet);
+    for (const alarms of memory.alarms.values()) {
+      for (const alarm of alarms) {
+        alarm.scheduledMs = Number.POSITIVE_INFINITY;
+        this.#schedule(alarm);
+      }
+    }
+  }
+
+  get memory(): PartitionMemory {
+    return this.#memory;
+  }
+
+  get ruleSet(): RuleSet {
+    return this.#ruleSet;
+  }
+
+  /** True if a device has been seen here before, so this is its home. */
+  knows(deviceId: string): boolean {
+    return this.#memory.devices.find(deviceId) >= 0;
+  }
+
+  /** Applies one entry: timers due by its log time first (T2), then the entry. Stimuli are appended to `out`. */
+  apply(entry: Entry, out: Stimulus[]): void {
+    const memory = this.#memory;
+    if (entry.appendTimeMs > memory.clockMs) memory.clockMs = entry.appendTimeMs;
+    if (this.#heap.nextMs <= memory.clockMs) this.#fireTimers(memory.clockMs, out);
+    if (entry.kind === "event") this.#applyEvent(entry, out);
+    else if (entry.kind === "undecodable") this.counts.quarantined++;
+    else if (entry.kind === "away") this.counts.away++;
+  }
+
+  /**
+   * Puts another rule set into force between two entries (C1-C6).
+   * @param nextOffset the first offset under the new set
+   * @returns the rules whose tickets have to be resolved
+   */
+  activate(ruleSet: RuleSet, nextOffset: number): RemovedRule[] {
+    const old = this.#byId;
+    const removed: RemovedRule[] = [];
+    this.#use(ruleSet);
+    for (const rule of ruleSet.rules) {
+      const before = old.get(rule.id);
+      if (rule.enabled && before?.detectionSource !== rule.detectionSource) {
+        this.#memory.ruleSince.set(rule.id, nextOffset);
+      }
+    }
+    for (const rule of old.values()) {
+      const next = this.#byId.get(rule.id);
+      if (next !== undefined && next.dedupSource === rule.dedupSource) continue;
+      const disabled = next === undefined && ruleSet.rules.some((r) => r.id === rule.id);
+      removed.push({ ruleId: rule.id, why: disabled ? "rule-disabled" : "rule-removed" });
+    }
+    const gone = new Set(removed.map((r) => r.ruleId));
+    for (const [slot, alarms] of this.#memory.alarms) {
+      const kept = alarms.filter((alarm) => !gone.has(alarm.ruleId) && this.#inherit(alarm, old));
+      for (const alarm of alarms) if (!kept.includes(alarm)) alarm.scheduledMs = Number.NaN;
+      if (kept.length === 0) this.#memory.alarms.delete(slot);
+      else this.#memory.alarms.set(slot, kept);
+    }
+    if (!ruleSet.usesPrevious) this.#memory.previous.clear();
+    return removed;
+  }
+
+  /** Forgets alarms that D9 lets go of by now, so that a snapshot does not carry them. */
+  sweep(): void {
+    const { alarms, clockMs } = this.#memory;
+    for (const [slot, list] of alarms) {
+      const kept = list.filter((alarm) => !this.#forgotten(alarm, clockMs));
+      if (kept.length === list.length) continue;
+      if (kept.length === 0) alarms.delete(slot);
+      else alarms.set(slot, kept);
+    }
+  }
+
+  #use(ruleSet: RuleSet): void {
+    this.#ruleSet = ruleSet;
+    this.#rules = ruleSet.rules.filter((rule) => rule.enabled);
+    this.#byId = new Map(this.#rules.map((rule) => [rule.id, rule]));
+  }
+
+  /** C3, C4: what an alarm keeps when its rule changes. False = nothing is left of it. */
+  #inherit(alarm: Alarm, old: ReadonlyMap<string, Rule>): boolean {
+    const rule = this.#byId.get(alarm.ruleId);
+    if (rule === undefined) return false;
+    if (old.get(alarm.ruleId)?.detectionSource === rule.detectionSource) {
+      alarm.scheduledMs = Number.POSITIVE_INFINITY;
+      this.#schedule(alarm);
+      return true;
+    }
+    alarm.inherited = alarm.severity;
+    alarm.inheritedRecoveryMs = Number.NaN;
+    alarm.levels.length = 0;
+    for (const _ of rule.levels) alarm.levels.push(emptyLevel());
+    alarm.scheduledMs = Number.POSITIVE_INFINITY;
+    return alarm.severity !== undefined || !Number.isNaN(alarm.offSinceMs);
+  }
+
+  #applyEvent(entry: EventEntry, out: Stimulus[]): void {
+    const memory = this.#memory;
+    if (entry.origin !== undefined) {
+      const newest = memory.origins.get(entry.origin.partition);
+      if (newest !== undefined && entry.origin.offset <= newest) {
+        this.counts.movedTwice++;
+        return;
+      }
+      memory.origins.set(entry.origin.partition, entry.origin.offset);
+    }
+    const { event } = entry;
+    const devices = memory.devices;
+    const atMs = memory.clockMs;
+    let slot = devices.find(event.deviceId);
+    if (slot < 0) slot = devices.add(event.deviceId);
+    const lastSeenMs = devices.lastSeenMs[slot] as number;
+    devices.lastSeenMs[slot] = atMs;
+    const believedTs = believed(event.tsMs, atMs, this.#ruleSet.maxFutureMs);
+    if (believedTs) {
+      const late =
+        event.tsMs < (devices.newestEventMs[slot] as number) &&
+        atMs - (devices.newestLogMs[slot] as number) <= this.#ruleSet.outOfOrderWindowMs;
+      if (late) {
+        this.counts.late++;
+        return;
+      }
+      devices.newestEventMs[slot] = event.tsMs;
+      devices.newestLogMs[slot] = atMs;
+    } else if (!Number.isNaN(event.tsMs)) {
+      this.counts.badTs++;
+    }
+    this.#applyRules(entry, slot, atMs, believedTs, lastSeenMs, out);
+  }
+
+  #applyRules(
+    entry: EventEntry,
+    slot: number,
+    atMs: number,
+    believedTs: boolean,
+    lastSeenMs: number,
+    out: Stimulus[],
+  ): void {
+    const usesPrevious = this.#ruleSet.usesPrevious;
+    const previous = usesPrevious ? this.#memory.previous.get(slot) : undefined;
+    const scope = this.#scope;
+    scope.event = entry.event.fields;
+    scope.deviceId = entry.event.deviceId;
+    scope.lastSeenMs = lastSeenMs;
+    scope.previous = previous?.fields;
+    let current: Current | undefined;
+    const alarms = this.#memory.alarms;
+    const hasAlarms = alarms.size > 0 && alarms.has(slot);
+    for (const rule of this.#rules) {
+      if (previous !== undefined) scope.previous = this.#visible(rule, previous)?.fields;
+      if (!hasAlarms && rule.dedupKey.length === 0 && !this.#anyMatch(rule, scope)) continue;
+      current ??= { entry, slot, atMs, believedTs, lastSeenMs, previous, identity: undefined, match: undefined };
+      this.#applyRule(rule, current, out);
+    }
+    if (usesPrevious) {
+      const text = current?.match?.text ?? textOf(entry.value);
+      this.#memory.previous.set(slot, { offset: entry.offset, text, fields: entry.event.fields });
+    }
+  }
+
+  /** `previous` as a rule may see it: not from before its detection changed (C4). */
+  #visible(rule: Rule, previous: Previous): Previous | undefined {
+    return previous.offset >= (this.#memory.ruleSince.get(rule.id) ?? 0) ? previous : undefined;
+  }
+
+  /** The way of a healthy event: nothing remembered, nothing matches. Unknown is counted here unless something matches. */
+  #anyMatch(rule: Rule, scope: Scope): boolean {
+    let unknown = false;
+    for (const level of rule.levels) {
+      const m = level.when?.evaluate(scope);
+      if (m === true) return true;
+      if (m === undefined) unknown = true;
+    }
+    if (unknown) this.#countUnknown(rule);
+    return false;
+  }
+
+  #countUnknown(rule: Rule): void {
+    this.counts.unknown.set(rule.id, (this.counts.unknown.get(rule.id) ?? 0) + 1);
+  }
+
+  #applyRule(rule: Rule, current: Current, out: Stimulus[]): void {
+    const dedup = dedupOf(rule, this.#scope);
+    if (dedup === undefined) {
+      this.#countUnknown(rule);
+      return;
+    }
+    const deviceId = current.entry.event.deviceId;
+    let alarm = this.#find(current, rule, dedup);
+    if (alarm !== undefined && this.#isRepeat(alarm, current)) {
+      this.counts.repeated++;
+      return;
+    }
+    const { matched, unknown } = this.#evaluate(rule);
+    if (unknown) this.#countUnknown(rule);
+    if (alarm === undefined) {
+      if (!matched) return;
+      alarm = newAlarm(rule, deviceId, dedup);
+      if (!this.#remember(alarm, rule, current.slot)) {
+        if (!unknown) this.#countUnknown(rule);
+        return;
+      }
+    }
+    const before = alarm.severity;
+    const known = this.#step(rule, alarm, current, matched);
+    if (known) this.#addIdentity(alarm, current);
+    const stimulus = stimulusOf(rule, alarm, before, {
+      atMs: current.atMs,
+      cause: "entry",
+      matched,
+    });
+    if (stimulus !== undefined) out.push(stimulus);
+    if (this.#forgotten(alarm, current.atMs)) this.#forget(alarm, current.slot);
+    else this.#schedule(alarm);
+  }
+
+  /** Evaluates every level's condition into #values. */
+  #evaluate(rule: Rule): { matched: boolean; unknown: boolean } {
+    let matched = false;
+    let unknown = false;
+    rule.levels.forEach((level, i) => {
+      const m = level.when?.evaluate(this.#scope);
+      this.#values[i] = m;
+      if (m === true) matched = true;
+      else if (m === undefined) unknown = true;
+    });
+    return { matched, unknown };
+  }
+
+  /** Applies the entry to each level. Returns whether the entry was known to the alarm (D8). */
+  #step(rule: Rule, alarm: Alarm, current: Current, matched: boolean): boolean {
+    const match = matched ? this.#matchOf(current, rule) : undefined;
+    let known = false;
+    const recoveries: (boolean | undefined)[] = [];
+    rule.levels.forEach((level, i) => {
+      const state = alarm.levels[i];
+      if (state === undefined) return;
+      const recoverValue = () => {
+        const r = level.recover?.evaluate(this.#scope);
+        if (r !== undefined) known = true;
+        return r;
+      };
+      const m = this.#values[i];
+      if (m !== undefined) known = true;
+      if (alarm.inherited !== undefined) recoveries.push(inheritedRecovery(level, m, recoverValue));
+      applyToLevel(level, state, m, match, current.atMs, recoverValue);
+    });
+    if (alarm.inherited !== undefined) inheritedStep(rule, alarm, recoveries, current.atMs);
+    alarm.severity = severityOf(rule, alarm);
+    return known;
+  }
+
+  #matchOf(current: Current, rule: Rule): Match {
+    if (current.match !== undefined && current.previous === undefined) return current.match;
+    const { entry } = current;
+    const { event } = entry;
+    current.match = {
+      partition: entry.partition,
+      offset: entry.offset,
+      appendTimeMs: entry.appendTimeMs,
+      atMs: current.atMs,
+      text: current.match?.text ?? textOf(entry.value),
+      fields: event.fields,
+      eventId: event.eventId,
+      eventTimeMs: current.believedTs ? event.tsMs : current.atMs,
+      traceId: traceIdOf(entry.traceparent),
+      lastSeenMs: current.lastSeenMs,
+      previous: current.previous === undefined ? undefined : this.#visible(rule, current.previous),
+    };
+    return current.match;
+  }
+
+  #find(current: Current, rule: Rule, dedup: string): Alarm | undefined {
+    const list = this.#memory.alarms.get(current.slot);
+    const alarm = list?.find((a) => a.ruleId === rule.id && a.dedup === dedup);
+    if (alarm === undefined || !this.#forgotten(alarm, current.atMs)) return alarm;
+    this.#forget(alarm, current.slot);
+    return undefined;
+  }
+
+  #remember(alarm: Alarm, rule: Rule, slot: number): boolean {
+    const list = this.#memory.alarms.get(slot);
+    if (list === undefined) {
+      this.#memory.alarms.set(slot, [alarm]);
+      return true;
+    }
+    if (rule.dedupKey.length > 0) {
+      const ofRule = list.filter((a) => a.ruleId === rule.id && !this.#forgotten(a, this.#memory.clockMs));
+      if (ofRule.length >= REMEMBERED_KEYS) return false;
+    }
+    list.push(alarm);
+    return true;
+  }
+
+  #forget(alarm: Alarm, slot: number): void {
+    alarm.scheduledMs = Number.NaN;
+    const list = this.#memory.alarms.get(slot);
+    if (list === undefined) return;
+    const kept = list.filter((a) => a !== alarm);
+    if (kept.length === 0) this.#memory.alarms.delete(slot);
+    else this.#memory.alarms.set(slot, kept);
+  }
+
+  /** D9. */
+  #forgotten(alarm: Alarm, atMs: number): boolean {
+    const rule = this.#byId.get(alarm.ruleId);
+    if (rule === undefined) return true;
+    if (alarm.severity !== undefined) return false;
+    rule.levels.forEach((level, i) => {
+      const state = alarm.levels[i];
+      if (state !== undefined) pruneWindow(level, state, atMs);
+    });
+    if (!alarm.levels.every(levelIsEmpty)) return false;
+    return Number.isNaN(alarm.offSinceMs) || atMs - alarm.offSinceMs > keepMs(rule);
+  }
+
+  #isRepeat(alarm: Alarm, current: Current): boolean {
+    if (this.#identities === 0) return false;
+    const identity = this.#identity(current);
+    return identity !== undefined && alarm.seen.includes(identity);
+  }
+
+  #addIdentity(alarm: Alarm, current: Current): void {
+    if (this.#identities === 0) return;
+    const identity = this.#identity(current);
+    if (identity === undefined) return;
+    alarm.seen.push(identity);
+    if (alarm.seen.length > this.#identities) alarm.seen.shift();
+  }
+
+  #identity(current: Current): string | undefined {
+    current.identity ??= identityOf(current.entry.event.eventId, current.believedTs, current.entry.value);
+    return current.identity;
+  }
+
+  #schedule(alarm: Alarm): void {
+    const rule = this.#byId.get(alarm.ruleId);
+    if (rule === undefined) return;
+    const dueMs = alarmDueMs(rule, alarm);
+    if (dueMs === Number.POSITIVE_INFINITY || dueMs >= alarm.scheduledMs) return;
+    alarm.scheduledMs = dueMs;
+    this.#heap.push(dueMs, alarm);
+  }
+
+  #fireTimers(untilMs: number, out: Stimulus[]): void {
+    while (this.#heap.nextMs <= untilMs) {
+      const timer = this.#heap.pop();
+      if (timer === undefined) return;
+      const { alarm } = timer;
+      const rule = this.#byId.get(alarm.ruleId);
+      if (rule === undefined || alarm.scheduledMs !== timer.dueMs) continue;
+      alarm.scheduledMs = Number.POSITIVE_INFINITY;
+      if (alarmDueMs(rule, alarm) === timer.dueMs) {
+        const before = alarm.severity;
+        const sinceMs = dueLevelsFire(rule, alarm, timer.dueMs);
+        alarm.severity = severityOf(rule, alarm);
+        const stimulus = stimulusOf(rule, alarm, before, {
+          atMs: timer.dueMs,
+          cause: "timer",
+          matched: false,
+          dueMs: timer.dueMs,
+          sinceMs,
+        });
+        if (stimulus !== undefined) out.push(stimulus);
+      }
+      this.#schedule(alarm);
+    }
+  }
+}

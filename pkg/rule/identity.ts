@@ -1,0 +1,44 @@
+// What makes an entry the same as another, and which alarm of a device it is about. Pure.
+import { createHash } from "node:crypto";
+import type { Rule, Scope } from "./model.ts";
+
+/**
+ * Identity of an entry (D8): its `event_id`, else, with a believed ts, its bytes (as the first 16 bytes of their
+ * SHA-256); undefined = never a repeat.
+ */
+export function identityOf(eventId: string | undefined, believedTs: boolean, value: Buffer): string | undefined {
+  if (eventId !== undefined) return `i${eventId}`;
+  if (!believedTs) return undefined;
+  return `b${createHash("sha256").update(value).digest("base64").slice(0, 22)}`;
+}
+
+/** The dedup key as JSON array text, "" for a rule without one, undefined when it is unknown to the rule (D9). */
+export function dedupOf(rule: Rule, scope: Scope): string | undefined {
+  if (rule.dedupKey.length === 0) return "";
+  const values: unknown[] = [];
+  for (const expression of rule.dedupKey) {
+    const value = expression.evaluate(scope);
+    const fits =
+      typeof value === "number" || typeof value === "boolean" || (typeof value === "string" && isStorable(value));
+    if (!fits) return undefined;
+    values.push(value);
+  }
+  return JSON.stringify(values);
+}
+
+/** PostgreSQL text takes neither NUL nor lone surrogates; two different ones would become one key. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
+/** The event's JSON text, without a leading byte order mark. */
+export function textOf(value: Buffer): string {
+  const text = value.toString("utf8");
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
+
+/** The trace id of a W3C traceparent; undefined when it has none. */
+export function traceIdOf(traceparent: string | undefined): string | undefined {
+  const match = traceparent === undefined ? null : /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent);
+  return match?.[1];
+}

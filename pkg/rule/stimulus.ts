@@ -1,0 +1,56 @@
+// What detection tells settlement: one change or one further match of one alarm. Types only.
+import type { Match } from "./partition-memory.ts";
+import type { Level, Rule, Severity } from "./model.ts";
+
+export interface Stimulus {
+  /** Log time of the entry, or the due time of the timer. */
+  readonly atMs: number;
+  readonly cause: "entry" | "timer";
+  readonly rule: Rule;
+  readonly deviceId: string;
+  /** JSON array of the dedup key's values; "" without a dedup key. */
+  readonly dedup: string;
+  /** The alarm's severity before and after; undefined = off. */
+  readonly before: Severity | undefined;
+  readonly after: Severity | undefined;
+  /** Whether the entry matched while the alarm was on already (L2). */
+  readonly matched: boolean;
+  /** Set when the alarm goes on (L1). */
+  readonly onset: Onset | undefined;
+  /** What reason and evidence speak about: set when it goes on or changes severity. */
+  readonly grounds: Grounds | undefined;
+}
+
+export interface Onset {
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  /** Matches of the streak or window. */
+  readonly occurrences: number;
+  /** Those of them since the alarm went off (L3). */
+  readonly fresh: number;
+}
+
+export interface Grounds {
+  readonly level: Level;
+  readonly match: Match;
+  readonly sinceMs: number;
+  /** Due time, for timers. */
+  readonly dueMs: number | undefined;
+}
+
+/** Why a rule set's change ended a rule (C5, C6). */
+export interface RemovedRule {
+  readonly ruleId: string;
+  readonly why: "rule-removed" | "rule-disabled";
+}
+
+/** How often detection met what it counts; grows only. */
+export interface DetectCounts {
+  late: number;
+  badTs: number;
+  quarantined: number;
+  away: number;
+  movedTwice: number;
+  repeated: number;
+  readonly unknown: Map<string, number>;
+}
