@@ -148,7 +148,7 @@ function onsetOf(rule: Rule, alarm: Alarm): Onset {
     firstSeenMs = Math.min(firstSeenMs, level.withinMs === undefined ? state.sinceMs : (state.window[0] as number));
     lastSeenMs = Math.max(lastSeenMs, state.last?.atMs ?? firstSeenMs);
     occurrences = Math.max(occurrences, level.withinMs === undefined ? state.streak : state.window.length);
-    fresh = Math.max(fresh, state.fresh);
+    fresh = Math.max(fresh, level.withinMs === undefined ? state.streak : state.fresh);
   });
   return { firstSeenMs, lastSeenMs, occurrences, fresh };
 }

@@ -35,7 +35,6 @@ function end(level: Level, state: LevelState): void {
 function clearStreak(state: LevelState): void {
   state.streak = 0;
   state.sinceMs = Number.NaN;
-  state.fresh = 0;
   state.last = undefined;
 }
 
@@ -49,7 +48,6 @@ function matchInactive(level: Level, state: LevelState, match: Match): void {
   }
   if (state.streak === 0) state.sinceMs = atMs;
   state.streak++;
-  state.fresh++;
   state.active = state.streak >= level.count && atMs >= state.sinceMs + level.forMs;
 }
 

@@ -30,7 +30,7 @@ export interface LevelState {
   sinceMs: number;
   /** Times of the newest matches, oldest first, at most `count` (D4). */
   window: number[];
-  /** Matches of the streak or window that no ticket has counted (since the alarm went off). */
+  /** Matches in the window since the alarm went off, which no ticket has counted (L3). */
   fresh: number;
   /** When the recovery under way began (D3); NaN = none. */
   recoveryMs: number;

@@ -1,7 +1,5 @@
 // A rule file to a compiled rule set, or to everything that is wrong with it (R1 to R3, M1 to M3). Reads text, never a file.
 
-import { isAlias, LineCounter, parseDocument, visit } from "yaml";
-import { messageOf } from "../errors.ts";
 import type { Rule, RuleFileResult, RuleSet } from "./model.ts";
 import { checkPlainData } from "./plain-data.ts";
 import { RULE_KEYS, SET_KEYS, TIME_KEYS } from "./rule-keys.ts";
@@ -9,6 +7,7 @@ import { readLevels } from "./rule-levels.ts";
 import { readDedupKey, readEscalations, readFlap, readLabels, readMute, readRunbook } from "./rule-policy.ts";
 import { isMapping, Problems, Section, show } from "./rule-section.ts";
 import { canonicalJson, ruleVersion, setHash } from "./rule-version.ts";
+import { readYaml } from "./yaml-data.ts";
 
 const API_VERSION = "alertcast/v1";
 const ID = /^[a-z][a-z0-9-]{0,62}$/;
@@ -66,32 +65,6 @@ export function compileRuleSet(source: unknown): RuleFileResult {
   return { ok: true, ruleSet };
 }
 
-function readYaml(text: string, problems: Problems): unknown {
-  const lines = new LineCounter();
-  try {
-    const document = parseDocument(text, { version: "1.2", schema: "core", uniqueKeys: true, merge: false, prettyErrors: false, lineCounter: lines });
-    const [error] = [...document.errors, ...document.warnings];
-    if (error !== undefined) {
-      const { line, col } = lines.linePos(error.pos[0]);
-      problems.add("", "bad-value", `line ${line}, column ${col}: ${error.message}`);
-    } else if (document.directives?.yaml.version !== "1.2") {
-      problems.add("", "bad-value", "line 1: must be YAML 1.2");
-    }
-    visit(document, {
-      Alias: (_key, node) => {
-        const { line } = lines.linePos(node.range?.[0] ?? 0);
-        if (isAlias(node)) problems.add("", "limit", `line ${line}: YAML aliases are not allowed`);
-        return visit.BREAK;
-      },
-    });
-    return problems.errors.length > 0 ? undefined : document.toJS();
-  } catch (error) {
-    // The parser recurses: text nested thousands deep ends here.
-    problems.add("", "bad-value", `line 1: cannot be read as YAML: ${messageOf(error)}`);
-    return undefined;
-  }
-}
-
 function readRules(set: Section): ReadRule[] {
   set.require("rules");
   const items = set.list("rules");
@@ -99,11 +72,61 @@ function readRules(set: Section): ReadRule[] {
   if (items.length === 0) set.problems.add("rules", "bad-value", "must hold at least one rule");
   if (items.length > MAX_RULES) set.problems.add("rules", "limit", `at most ${MAX_RULES} rules, not ${items.length}`);
   const seen = new Set<string>();
-  const rules = items.slice(0, MAX_RULES).flatMap((item, i) => {
-    const [section] = set.sections("rules", [item], RULE_KEYS).map((_section) => ruleSection(set, i, item));
-    return section === undefined ? [] : [readRule(section, item, seen)];
-  });
+  const rules = set.sections("rules", items.slice(0, MAX_RULES), RULE_KEYS).map((section) => readRule(section, seen));
   const cost = rules.reduce((sum, rule) => sum + rule.cost, 0);
   if (cost > MAX_COST) set.problems.add("rules", "limit", `the expressions cost ${cost} together, at most ${MAX_COST} are allowed`);
   return rules;
+}
+
+function readRule(section: Section, seen: Set<string>): ReadRule {
+  const id = readId(section, seen);
+  const name = section.text("name") ?? id;
+  const levels = readLevels(section, name);
+  const dedupKey = readDedupKey(section);
+  const labels = readLabels(section);
+  checkDedupKey(section);
+  const rule: Rule = {
+    id,
+    name,
+    enabled: section.bool("enabled") ?? true,
+    version: versionOf(section),
+    levels: levels.map(({ level }) => level),
+    dedupKey: dedupKey.map(({ value }) => value),
+    dedupSource: canonicalJson(section.raw("dedupKey") ?? []),
+    detectionSource: canonicalJson(levels.map(({ detection }) => detection)),
+    labels: Object.fromEntries(labels.map(([key, { value }]) => [key, value])),
+    runbook: readRunbook(section),
+    autoResolve: section.bool("autoResolve") ?? true,
+    reopenWithinMs: section.duration("reopenWithin") ?? DEFAULT_REOPEN_MS,
+    manualResolveGraceMs: section.duration("manualResolveGrace") ?? DEFAULT_GRACE_MS,
+    escalateAfter: readEscalations(section),
+    flap: readFlap(section),
+    mute: readMute(section),
+  };
+  const parts = [...levels, ...dedupKey, ...labels.map(([, label]) => label)];
+  return { rule, cost: parts.reduce((sum, part) => sum + part.cost, 0), usesPrevious: parts.some((part) => part.usesPrevious) };
+}
+
+function readId(section: Section, seen: Set<string>): string {
+  section.require("id");
+  const id = section.text("id");
+  if (id === undefined) return "";
+  if (!ID.test(id)) section.badValue("id", "a lower-case letter, then up to 62 of a-z, 0-9 and -");
+  if (seen.has(id)) section.problems.add(section.pathOf("id"), "duplicate-id", `another rule has the id ${show(id)}`);
+  seen.add(id);
+  return id;
+}
+
+/** Silence is watched per device: the key of an entry that did not come is unknown. */
+function checkDedupKey(section: Section): void {
+  const dedupKey = section.raw("dedupKey");
+  const levels = section.raw("levels");
+  const absent = section.states("absent") || (Array.isArray(levels) && levels.some((level) => isMapping(level) && level.absent !== undefined));
+  if (!absent || !Array.isArray(dedupKey) || dedupKey.length === 0) return;
+  section.problems.add(section.pathOf("dedupKey"), "conflict", "dedupKey does not go with absent");
+}
+
+/** The version (C2); of data that JSON cannot say, which is reported elsewhere, there is none. */
+function versionOf(section: Section): string {
+  return section.problems.errors.length === 0 ? ruleVersion(section.data) : "";
 }

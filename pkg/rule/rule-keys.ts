@@ -41,7 +41,8 @@ export function suggestKey(key: string, known: readonly string[]): string | unde
   let bestDistance = MAX_DISTANCE + 1;
   for (const candidate of known) {
     const distance = editDistance(key, candidate);
-    if (distance < bestDistance) {
+    // Two edits turn any two letters into any other two: that is no likeness.
+    if (distance < bestDistance && distance < Math.max(key.length, candidate.length)) {
       best = candidate;
       bestDistance = distance;
     }

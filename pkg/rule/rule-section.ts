@@ -50,13 +50,14 @@ export interface NumberRange {
 export class Section {
   readonly path: string;
   readonly problems: Problems;
-  readonly #data: Readonly<Record<string, unknown>>;
+  /** As written. */
+  readonly data: Readonly<Record<string, unknown>>;
 
   /** Reports every key of `data` that is not in `keys`. */
   constructor(problems: Problems, path: string, data: Readonly<Record<string, unknown>>, keys: readonly string[]) {
     this.problems = problems;
     this.path = path;
-    this.#data = data;
+    this.data = data;
     for (const key of Object.keys(data)) {
       if (keys.includes(key)) continue;
       const suggestion = suggestKey(key, keys);
@@ -71,11 +72,11 @@ export class Section {
 
   /** True if the key is there, whatever its value. */
   states(key: string): boolean {
-    return Object.hasOwn(this.#data, key) && this.#data[key] !== undefined;
+    return Object.hasOwn(this.data, key) && this.data[key] !== undefined;
   }
 
   raw(key: string): unknown {
-    return this.states(key) ? this.#data[key] : undefined;
+    return this.states(key) ? this.data[key] : undefined;
   }
 
   /** Reports the key if it is not there. */

@@ -26,7 +26,7 @@ export interface Onset {
   readonly lastSeenMs: number;
   /** Matches of the streak or window. */
   readonly occurrences: number;
-  /** Those of them since the alarm went off (L3). */
+  /** What a reopening adds: the streak's matches, or the window's since the alarm went off (L3). */
   readonly fresh: number;
 }
 

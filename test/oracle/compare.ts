@@ -50,21 +50,23 @@ function ms(column: string): string {
  * Throws when several groups or topics are there and `scope` does not say which is meant.
  */
 export async function readDatabase(pg: Pool | ClientBase, scope: DatabaseScope = {}): Promise<DatabaseState> {
-  const rows = async (sql: string, values: (string | null)[] = []) => (await pg.query<QueryResultRow>(sql, values)).rows;
+  const rows = async (sql: string, values: (string | null)[] = []) =>
+    (await pg.query<QueryResultRow>(sql, values)).rows;
   const topic = scope.topic ?? null;
   const nextOffsets = new Map<number, number>();
   for (const row of await rows(OFFSETS, [topic, scope.group ?? null])) {
-    const partition = Number(row["partition"]);
-    if (nextOffsets.has(partition)) throw new Error(`several groups or topics have a partition ${partition}: say which`);
-    nextOffsets.set(partition, Number(row["next_offset"]));
+    const partition = Number(row.partition);
+    if (nextOffsets.has(partition))
+      throw new Error(`several groups or topics have a partition ${partition}: say which`);
+    nextOffsets.set(partition, Number(row.next_offset));
   }
   return {
     tickets: (await rows(TICKETS)).map(ticketOf),
     history: (await rows(HISTORY)).map(historyRowOf),
     deadLetters: (await rows(DEAD_LETTERS, [topic])).map((row) => ({
-      partition: Number(row["partition"]),
-      offset: Number(row["record_offset"]),
-      value: row["value"] === null ? null : Buffer.from(row["value"]),
+      partition: Number(row.partition),
+      offset: Number(row.record_offset),
+      value: row.value === null ? null : Buffer.from(row.value),
     })),
     nextOffsets,
     ticketCounts: countsOf(await rows(COUNTS)),
@@ -74,42 +76,42 @@ export async function readDatabase(pg: Pool | ClientBase, scope: DatabaseScope =
 
 function ticketOf(row: QueryResultRow): OracleTicket {
   return {
-    rule: String(row["rule"]),
+    rule: String(row.rule),
     device: withDedup(row),
-    seq: Number(row["seq"]),
-    status: String(row["status"]) as Status,
-    severity: String(row["severity"]) as Severity,
-    peakSeverity: String(row["peak"]) as Severity,
-    reason: String(row["reason"]),
-    openedAtMs: Number(row["opened"]),
-    resolvedAtMs: row["resolved"] === null ? null : Number(row["resolved"]),
-    firstSeenMs: Number(row["first_seen"]),
-    lastSeenMs: Number(row["last_seen"]),
-    occurrences: Number(row["occurrences"]),
-    reopens: Number(row["reopens"]),
-    eventJson: String(row["event_json"]),
-    evidenceEntry: evidenceEntryOf(String(row["evidence"])),
+    seq: Number(row.seq),
+    status: String(row.status) as Status,
+    severity: String(row.severity) as Severity,
+    peakSeverity: String(row.peak) as Severity,
+    reason: String(row.reason),
+    openedAtMs: Number(row.opened),
+    resolvedAtMs: row.resolved === null ? null : Number(row.resolved),
+    firstSeenMs: Number(row.first_seen),
+    lastSeenMs: Number(row.last_seen),
+    occurrences: Number(row.occurrences),
+    reopens: Number(row.reopens),
+    eventJson: String(row.event_json),
+    evidenceEntry: evidenceEntryOf(String(row.evidence)),
   };
 }
 
 /** No default rule has a dedup key, so a ticket with one must not pass for a ticket of the device. */
 function withDedup(row: QueryResultRow): string {
-  return row["dedup"] === "" ? String(row["device"]) : `${row["device"]} (dedup key ${row["dedup"]})`;
+  return row.dedup === "" ? String(row.device) : `${row.device} (dedup key ${row.dedup})`;
 }
 
 function historyRowOf(row: QueryResultRow): HistoryRow {
   const text = (value: unknown) => (value === null ? null : String(value));
   return {
-    rule: String(row["rule"]),
-    device: String(row["device"]),
-    seq: Number(row["seq"]),
-    type: String(row["type"]),
-    atMs: Number(row["at"]),
-    cause: String(row["cause"]),
-    why: text(row["why"]),
-    from: text(row["from_severity"]),
-    to: text(row["to_severity"]),
-    notify: row["notify"] === true,
+    rule: String(row.rule),
+    device: String(row.device),
+    seq: Number(row.seq),
+    type: String(row.type),
+    atMs: Number(row.at),
+    cause: String(row.cause),
+    why: text(row.why),
+    from: text(row.from_severity),
+    to: text(row.to_severity),
+    notify: row.notify === true,
   };
 }
 
@@ -127,7 +129,7 @@ function fieldOf(value: unknown, name: string): unknown {
 }
 
 function countsOf(rows: readonly QueryResultRow[]): Map<string, number> {
-  const counts = rows.map((row) => [`${row["severity"]}/${row["status"]}`, Number(row["n"])] as const);
+  const counts = rows.map((row) => [`${row.severity}/${row.status}`, Number(row.n)] as const);
   return new Map(counts.filter(([, n]) => n !== 0));
 }
 

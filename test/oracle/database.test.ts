@@ -52,7 +52,15 @@ async function write(result: OracleResult): Promise<void> {
     const [partition, offset] = t.evidenceEntry.split("/").map(Number);
     const evidence = JSON.stringify({ level: t.severity, entry: { topic: "t", partition, offset } });
     const values = [t.rule, t.device, t.seq, t.status, t.severity, t.peakSeverity, t.reason, time(t.openedAtMs)];
-    values.push(time(t.resolvedAtMs), time(t.firstSeenMs), time(t.lastSeenMs), t.occurrences, t.reopens, t.eventJson, evidence);
+    values.push(
+      time(t.resolvedAtMs),
+      time(t.firstSeenMs),
+      time(t.lastSeenMs),
+      t.occurrences,
+      t.reopens,
+      t.eventJson,
+      evidence,
+    );
     const inserted = await client.query<{ id: string }>(
       `INSERT INTO ticket (partition, dedup_key, labels, alarm_on, run_notified, opened_under, rule_version, rule_id, device_id,
          seq, status, severity, peak_severity, reason, opened_at, resolved_at, first_seen, last_seen, occurrences, reopens,
@@ -66,7 +74,16 @@ async function write(result: OracleResult): Promise<void> {
     await client.query(
       `INSERT INTO ticket_event (ticket_id, at, type, cause, why, from_severity, to_severity, notify, rule_version)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'v')`,
-      [ids.get(`${row.rule}/${row.device}#${row.seq}`), time(row.atMs), row.type, row.cause, row.why, row.from, row.to, row.notify],
+      [
+        ids.get(`${row.rule}/${row.device}#${row.seq}`),
+        time(row.atMs),
+        row.type,
+        row.cause,
+        row.why,
+        row.from,
+        row.to,
+        row.notify,
+      ],
     );
   }
   for (const { partition, offset, value } of result.deadLetters) {
@@ -78,7 +95,10 @@ async function write(result: OracleResult): Promise<void> {
   }
   for (const [group, n] of result.ticketCounts) {
     // Two partitions that add up, one of them below 0.
-    for (const [partition, part] of [[0, n + 3], [1, -3]]) {
+    for (const [partition, part] of [
+      [0, n + 3],
+      [1, -3],
+    ]) {
       await client.query("INSERT INTO ticket_count VALUES ($1, $2, $3, $4, 1)", [partition, ...group.split("/"), part]);
     }
   }

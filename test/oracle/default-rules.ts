@@ -20,10 +20,10 @@ export interface OracleRule {
 }
 
 const hasStatus = (wanted: string) => (event: Fields) =>
-  event["status"] === undefined ? undefined : event["status"] === wanted;
+  event.status === undefined ? undefined : event.status === wanted;
 
 const degrees = (judge: (temperature: number) => boolean) => (event: Fields) =>
-  typeof event["temperature"] === "number" ? judge(event["temperature"]) : undefined;
+  typeof event.temperature === "number" ? judge(event.temperature) : undefined;
 
 export const DEFAULT_RULES: readonly OracleRule[] = [
   {
@@ -37,7 +37,7 @@ export const DEFAULT_RULES: readonly OracleRule[] = [
       { severity: "high", match: degrees((t) => t >= 85), recover: degrees((t) => t < 82) },
       { severity: "medium", match: degrees((t) => t >= 75), recover: degrees((t) => t < 72) },
     ],
-    reason: (event, severity) => `Temperature ${severity === "high" ? "high" : "elevated"}: ${event["temperature"]}`,
+    reason: (event, severity) => `Temperature ${severity === "high" ? "high" : "elevated"}: ${event.temperature}`,
   },
   {
     id: "device-degraded",

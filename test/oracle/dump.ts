@@ -1,9 +1,10 @@
 // Reads a whole Kafka topic as it lies there, for the reference model. Commits no offsets, so its group ends with it.
 import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
-import type { Consumer, EachBatchPayload, IHeaders, KafkaMessage } from "kafkajs";
-import { CompressionCodecs, CompressionTypes, Kafka, logLevel } from "kafkajs";
+import type { Consumer, EachBatchPayload, IHeaders, Kafka as KafkaClient, KafkaMessage } from "kafkajs";
+import kafkajs from "kafkajs";
 import type { DumpedRecord } from "./types.ts";
 
 export interface DumpSource {
@@ -11,49 +12,73 @@ export interface DumpSource {
   readonly topic: string;
 }
 
+const { CompressionCodecs, CompressionTypes, Kafka, KafkaJSError, logLevel } = kafkajs;
 const DEADLINE_MS = 120_000;
+const RETRY = { retries: 20, maxRetryTime: 5_000 };
+
+// kafkajs knows zstd by number only, and has one table of codecs for the process.
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+const ZSTD = { compress: (encoder: { buffer: Buffer }) => compress(encoder.buffer), decompress };
 
 /**
  * Every record from the beginning up to the ends found at the start, by partition and offset.
  * Throws when that was not reached within 120 s.
  */
 export async function dumpKafkaTopic({ brokers, topic }: DumpSource): Promise<DumpedRecord[]> {
-  const zstd = { compress: promisify(zstdCompress), decompress: promisify(zstdDecompress) };
-  CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+  CompressionCodecs[CompressionTypes.ZSTD] = () => ZSTD;
   const kafka = new Kafka({
     brokers: [...brokers],
     clientId: "oracle",
     logLevel: logLevel.ERROR,
-    retry: { retries: 20, maxRetryTime: 5_000 },
+    retry: RETRY,
   });
-  const groupId = `oracle-${randomUUID()}`;
-  const admin = kafka.admin();
-  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200, retry: { retries: 20, maxRetryTime: 5_000 } });
+  const untilMs = Date.now() + DEADLINE_MS;
+  const ends = await endsOf(kafka, topic, untilMs);
+  if (ends.size === 0) return [];
+  const consumer = kafka.consumer({ groupId: `oracle-${randomUUID()}`, maxWaitTimeInMs: 200, retry: RETRY });
   try {
-    await admin.connect();
-    const ends = new Map<number, number>();
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-      if (Number(high) > Number(low)) ends.set(partition, Number(high));
-    }
-    if (ends.size === 0) return [];
     await consumer.connect();
-    const dump = await readUpTo(consumer, topic, ends);
+    const dump = await readUpTo(consumer, topic, ends, untilMs);
     return dump.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
   } finally {
     await consumer.disconnect();
-    await admin.disconnect();
+  }
+}
+
+/** Ends of the partitions that hold anything. kafkajs' admin does not ask a new leader again, so a new one is made. */
+async function endsOf(kafka: KafkaClient, topic: string, untilMs: number): Promise<Map<number, number>> {
+  for (;;) {
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      const offsets = await admin.fetchTopicOffsets(topic);
+      const filled = offsets.filter(({ low, high }) => Number(high) > Number(low));
+      return new Map(filled.map(({ partition, high }) => [partition, Number(high)]));
+    } catch (error) {
+      const retriable = error instanceof KafkaJSError && error.retriable;
+      if (!retriable || Date.now() >= untilMs) throw error;
+      await setTimeout(500);
+    } finally {
+      await admin.disconnect();
+    }
   }
 }
 
 /** Reads until every partition of `ends` was read up to its end. */
-async function readUpTo(consumer: Consumer, topic: string, ends: ReadonlyMap<number, number>): Promise<DumpedRecord[]> {
+async function readUpTo(
+  consumer: Consumer,
+  topic: string,
+  ends: ReadonlyMap<number, number>,
+  untilMs: number,
+): Promise<DumpedRecord[]> {
   const records = new Map<string, DumpedRecord>();
   const left = new Map(ends);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const deadline = setTimeout(() => {
+  const deadline = globalThis.setTimeout(() => {
     const missing = [...left].map(([partition, end]) => `${partition} up to ${end}`).join(", ");
     reject(new Error(`${topic} was not read within ${DEADLINE_MS} ms: missing partitions ${missing}`));
-  }, DEADLINE_MS);
+  }, untilMs - Date.now());
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) reject(payload.error);
   });
@@ -73,7 +98,7 @@ async function readUpTo(consumer: Consumer, topic: string, ends: ReadonlyMap<num
     await promise;
     return [...records.values()];
   } finally {
-    clearTimeout(deadline);
+    globalThis.clearTimeout(deadline);
   }
 }
 

@@ -11,7 +11,16 @@ const seconds = (n: number) => START + n * 1000;
 describe("home", () => {
   test("is the partition that kafkajs' default partitioner chooses for the same key", () => {
     const partitioner = Partitioners.DefaultPartitioner();
-    const ids = ["", "a", "b", "dev-1", "Gerät 7", "😀", "\uffff\u0001", ...Array.from({ length: 500 }, (_, i) => "x".repeat(i % 40) + i)];
+    const ids = [
+      "",
+      "a",
+      "b",
+      "dev-1",
+      "Gerät 7",
+      "😀",
+      "\uffff\u0001",
+      ...Array.from({ length: 500 }, (_, i) => "x".repeat(i % 40) + i),
+    ];
     for (const partitions of [1, 2, 3, 7, 64]) {
       const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({
         partitionId,
@@ -74,13 +83,20 @@ describe("records away from home and their copies", () => {
       .add(online(at(0)), copy)
       .add(online(at(50)), copy)
       .add(offline(at(10)), { partition: 1 });
-    expect(foldLog(log.records, { partitions: 2 })).toMatchObject({ counts: { late: 0, movedTwice: 1 }, tickets: [{}] });
+    expect(foldLog(log.records, { partitions: 2 })).toMatchObject({
+      counts: { late: 0, movedTwice: 1 },
+      tickets: [{}],
+    });
   });
 
   test("an undecodable record is a dead letter wherever it lies", () => {
     const log = new LogWriter().add("{", { partition: 1 }).add("[]", { partition: 0 }).add("7", { partition: 1 });
     const { deadLetters, counts } = foldLog(log.records, { partitions: 2 });
-    expect(deadLetters.map(({ partition, offset }) => [partition, offset])).toEqual([[0, 0], [1, 0], [1, 1]]);
+    expect(deadLetters.map(({ partition, offset }) => [partition, offset])).toEqual([
+      [0, 0],
+      [1, 0],
+      [1, 1],
+    ]);
     expect(counts.quarantined).toBe(3);
   });
 
@@ -106,7 +122,7 @@ describe("what is no event", () => {
     "invalid UTF-8": Buffer.from([0x7b, 0xff, 0x7d]),
     "two byte order marks": '\ufeff\ufeff{"device_id":"a"}',
     "no JSON": "{'device_id':'a'}",
-    "NaN": '{"device_id":"a","temperature":NaN}',
+    NaN: '{"device_id":"a","temperature":NaN}',
     "a list": '["device_id"]',
     "33 levels": deep(33),
     "100000 levels": deep(100_000),
@@ -120,15 +136,29 @@ describe("what is no event", () => {
     "a lone surrogate in the event id": '{"device_id":"a","event_id":"\\udc00"}',
   };
   const badTimes = [
-    "", "2026-01-05", "2026-01-05T00:00:00", "2026-01-05 00:00:00Z", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z",
-    "2026-00-01T00:00:00Z", "2026-01-00T00:00:00Z", "2026-01-05T24:00:00Z", "2026-01-05T23:59:60Z",
-    "2026-01-05T00:00:00.Z", "2026-01-05T00:00:00.1234567890Z", "2026-01-05T00:00:00+24:00",
-    "2026-01-05T00:00:00+0100", "+275760-09-13T00:00:00Z", "2100-02-29T00:00:00Z",
+    "",
+    "2026-01-05",
+    "2026-01-05T00:00:00",
+    "2026-01-05 00:00:00Z",
+    "2026-02-29T00:00:00Z",
+    "2026-13-01T00:00:00Z",
+    "2026-00-01T00:00:00Z",
+    "2026-01-00T00:00:00Z",
+    "2026-01-05T24:00:00Z",
+    "2026-01-05T23:59:60Z",
+    "2026-01-05T00:00:00.Z",
+    "2026-01-05T00:00:00.1234567890Z",
+    "2026-01-05T00:00:00+24:00",
+    "2026-01-05T00:00:00+0100",
+    "+275760-09-13T00:00:00Z",
+    "2100-02-29T00:00:00Z",
   ];
 
   test.each(Object.entries(refused))("%s", (_, value) => {
     const { deadLetters } = foldLog(new LogWriter().add(value).records, { partitions: 1 });
-    expect(deadLetters).toEqual([{ partition: 0, offset: 0, value: typeof value === "string" ? Buffer.from(value) : value }]);
+    expect(deadLetters).toEqual([
+      { partition: 0, offset: 0, value: typeof value === "string" ? Buffer.from(value) : value },
+    ]);
   });
 
   test.each(badTimes)("a ts of %j", (ts) => {
@@ -149,11 +179,15 @@ describe("what is no event", () => {
 });
 
 describe("details of the fold", () => {
-  test("a tick moves the clock even if it has a value", () => {
+  test("a tick moves the clock and nothing else; with a value the record is none", () => {
+    const tick = { "alertcast-tick": "1" };
     const log = new LogWriter()
-      .add(offline(), { at: 100, headers: { "alertcast-tick": "1" } })
-      .add(offline(), { at: 5 });
-    expect(foldLog(log.records, { partitions: 1 }).tickets).toMatchObject([{ openedAtMs: seconds(100), occurrences: 1 }]);
+      .add(null, { at: 100, headers: tick })
+      .add(offline(), { at: 5, headers: tick })
+      .add("", { headers: tick });
+    const result = foldLog(log.records, { partitions: 1 });
+    expect(result.tickets).toMatchObject([{ openedAtMs: seconds(100), occurrences: 1 }]);
+    expect(result.deadLetters).toMatchObject([{ offset: 2 }]);
   });
 
   test("the ticket keeps the text of the event that opened it and moves its evidence", () => {
@@ -164,22 +198,34 @@ describe("details of the fold", () => {
   });
 
   test("held in the band of the lower level, reason and evidence are that level's last match", () => {
-    const log = new LogWriter().add({ device_id: "dev-1", temperature: 90 }).add({ device_id: "dev-1", temperature: 73 });
+    const log = new LogWriter()
+      .add({ device_id: "dev-1", temperature: 90 })
+      .add({ device_id: "dev-1", temperature: 73 });
     const [ticket] = foldLog(log.records, { partitions: 1 }).tickets;
     expect(ticket).toMatchObject({ severity: "medium", reason: "Temperature elevated: 90", evidenceEntry: "0/0" });
   });
 
   test("an entry with the id of one that meant nothing then is no repeat", () => {
-    const log = new LogWriter().add(online({ event_id: "x" })).add(offline({ event_id: "x" })).add(offline({ event_id: "x" }));
+    const log = new LogWriter()
+      .add(online({ event_id: "x" }))
+      .add(offline({ event_id: "x" }))
+      .add(offline({ event_id: "x" }));
     const result = foldLog(log.records, { partitions: 1 });
     expect(result.tickets).toMatchObject([{ rule: "device-offline", occurrences: 1 }]);
     expect(result.counts.repeated).toBe(1);
   });
 
   test("counts are of tickets by severity and status", () => {
-    const log = new LogWriter().add(offline()).add(online({ temperature: 80 })).add({ device_id: "b", temperature: 90 });
+    const log = new LogWriter()
+      .add(offline())
+      .add(online({ temperature: 80 }))
+      .add({ device_id: "b", temperature: 90 });
     expect(foldLog(log.records, { partitions: 1 }).ticketCounts).toEqual(
-      new Map([["critical/resolved", 1], ["medium/open", 1], ["high/open", 1]]),
+      new Map([
+        ["critical/resolved", 1],
+        ["medium/open", 1],
+        ["high/open", 1],
+      ]),
     );
   });
 
@@ -187,7 +233,12 @@ describe("details of the fold", () => {
     const log = new LogWriter();
     for (let i = 0; i < 100_000; i++) {
       const device = `dev-${(i * 7919) % 1000}`;
-      const event = { device_id: device, status: i % 11 === 0 ? "offline" : "online", temperature: 60 + (i % 31), event_id: `e${i}` };
+      const event = {
+        device_id: device,
+        status: i % 11 === 0 ? "offline" : "online",
+        temperature: 60 + (i % 31),
+        event_id: `e${i}`,
+      };
       log.add(event, { partition: homeOf(device, 6) });
     }
     const result = foldLog(log.records, { partitions: 6 });

@@ -113,7 +113,7 @@ function layOut(log: readonly Timed[], options: OracleOptions, into: LaidOut): v
   const newestOrigin = new Map<number, number>();
   for (const { record, atMs } of log) {
     const { partition, offset, value, headers } = record;
-    if (headers["alertcast-tick"] !== undefined) continue;
+    if (value === null && headers["alertcast-tick"] !== undefined) continue;
     const event = readEvent(value);
     if (event === null) {
       into.deadLetters.push({ partition, offset, value });

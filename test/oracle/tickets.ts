@@ -42,7 +42,11 @@ export function ticketsOf(
         Object.assign(ticket, { status: "open", resolvedAtMs: null, reopens: ticket.reopens + 1 });
         write(ticket, "reopened", reading.atMs, { why: "condition", to: after });
       } else {
-        write(ticket, "severity_changed", reading.atMs, { from: before, to: after, notify: RANK[after] > RANK[before] });
+        write(ticket, "severity_changed", reading.atMs, {
+          from: before,
+          to: after,
+          notify: RANK[after] > RANK[before],
+        });
       }
       ticket.severity = after;
       if (RANK[after] > RANK[ticket.peakSeverity]) ticket.peakSeverity = after;

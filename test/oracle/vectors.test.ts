@@ -32,7 +32,9 @@ const leftOut = Map.groupBy(
 );
 
 test("enough vectors are in scope, all of the default set among them", () => {
-  const lines = [...leftOut].map(([why, group]) => `  ${why}: ${group.map(({ file, name }) => `${file}: ${name}`).join("; ")}`);
+  const lines = [...leftOut].map(
+    ([why, group]) => `  ${why}: ${group.map(({ file, name }) => `${file}: ${name}`).join("; ")}`,
+  );
   console.info(`${inScope.length} vectors in scope; left out:\n${lines.join("\n")}`);
   expect(inScope.length).toBeGreaterThanOrEqual(35);
   expect(inScope.filter(({ vector }) => vector.rules === "default").length).toBeGreaterThanOrEqual(9);
@@ -93,7 +95,12 @@ function byTicket(rows: readonly ExpectedRow[]): Map<string, unknown[]> {
   return new Map([...Map.groupBy(full, (row) => row.ticket)].sort());
 }
 
-function checkTicket(result: OracleResult, name: string, fields: Readonly<Record<string, unknown>> | null, where: string) {
+function checkTicket(
+  result: OracleResult,
+  name: string,
+  fields: Readonly<Record<string, unknown>> | null,
+  where: string,
+) {
   const ticket = result.tickets.find((candidate) => nameOf(candidate) === name);
   if (fields === null) {
     expect(ticket, `${where}, ${name}`).toBeUndefined();
@@ -104,7 +111,7 @@ function checkTicket(result: OracleResult, name: string, fields: Readonly<Record
     const time = TIMES[field];
     if (time !== undefined) wanted[time] = typeof value === "string" ? Date.parse(value) : value;
     else if (FIELDS.includes(field)) wanted[field] = value;
-    else if (field === "evidence") wanted["evidenceEntry"] = (value as { entry?: string }).entry ?? expect.anything();
+    else if (field === "evidence") wanted.evidenceEntry = (value as { entry?: string }).entry ?? expect.anything();
   }
   expect(ticket, `${where}, ${name}`).toMatchObject(wanted);
 }

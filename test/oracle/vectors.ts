@@ -107,7 +107,19 @@ export function scopeOf({ rules, steps, clauses, partitions = 1 }: Vector): Scop
   };
 }
 
-const KNOWN_KEYS = ["id", "name", "severity", "when", "recover", "reason", "levels", "reopenWithin", "flap", "labels", "runbook"];
+const KNOWN_KEYS = [
+  "id",
+  "name",
+  "severity",
+  "when",
+  "recover",
+  "reason",
+  "levels",
+  "reopenWithin",
+  "flap",
+  "labels",
+  "runbook",
+];
 
 /** The rule in plain code, or what it has that is not in scope. */
 function ruleOf(rule: RuleJson): OracleRule | string {
