@@ -11,7 +11,7 @@ echo "alertcast: fetching the Kafka broker for the tests (once)" >&2
 mkdir -p "$ALERTCAST_CACHE/kafka"
 partial=$(mktemp -d "$ALERTCAST_CACHE/kafka/partial.XXXXXX")
 trap 'rm -rf "$partial"' EXIT
-mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$partial/libs" >&2 </dev/null
+mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies -DoutputDirectory="$partial/libs" >&2 </dev/null
 cp "$pom" "$partial/pom.xml"
 # A rename shows either no jars or all of them, also when two set-ups run at once.
 rm -rf "$target"

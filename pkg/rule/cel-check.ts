@@ -8,7 +8,7 @@ import { elementOf, formatInstant, toJson } from "./cel-value.ts";
 export const TYPE = { bool: 1, number: 2, text: 4, list: 8, nil: 16, map: 32, instant: 64, span: 128, any: 255 } as const;
 
 /** A place in the event that an expression reads, such as `event.door` or `event.l[0]`. */
-export interface Path {
+interface Path {
   readonly root: "event" | "previous" | "device";
   readonly steps: readonly (string | number)[];
   /** As it is written in evidence. */

@@ -5,7 +5,7 @@ import { equal, known, order } from "./cel-value.ts";
 import type { Scope, Severity } from "./model.ts";
 
 /** What only templates see. */
-export interface Extras {
+interface Extras {
   readonly severity: Severity;
   readonly rate: number | undefined;
 }

@@ -73,9 +73,9 @@ function readString(text: string, at: number, opening: RegExpExecArray, tokens: 
     if (unit === undefined) throw badExpression("a string is not closed", at);
     if (quote.length === 1 && (unit === "\n" || unit === "\r")) throw badExpression("a string is not closed on its line", at);
     if (unit === "\\" && prefix === "") {
-      const escape = readEscape(text, i);
-      value += escape.value;
-      i = escape.end;
+      const sequence = readEscape(text, i);
+      value += sequence.value;
+      i = sequence.end;
     } else {
       value += unit;
       i++;

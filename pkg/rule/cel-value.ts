@@ -1,5 +1,6 @@
 // The values of expressions: JSON values, instants and spans of time. `undefined` stands for unknown everywhere (E3).
 
+import { parseInstant } from "../event/time.ts";
 import { codePoints } from "./cel-ast.ts";
 
 /** An instant, whole ms since 1970 (fractions below a ms are cut, as in event time). */
@@ -29,7 +30,6 @@ const EARLIEST_MS = Date.parse("0001-01-01T00:00:00Z");
 const LATEST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 /** The range of CEL durations: about 10,000 years either way. */
 const LONGEST_MS = 315_576_000_000_000;
-const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 const DURATION_PART = /(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|ns|d|h|m|s)/g;
 const DURATION = /^[+-]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ms|us|µs|ns|d|h|m|s))+)$/;
 const UNIT_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 1e-3, "µs": 1e-3, ns: 1e-6 };
@@ -42,7 +42,7 @@ export function formatInstant(ms: number): string {
   return ms % 1000 === 0 ? `${text.slice(0, -5)}Z` : text;
 }
 
-/** The instant in ms, undefined outside of CEL's range. */
+/** The instant in ms; undefined outside of CEL's range, and for NaN. */
 export function instantOf(ms: number): Instant | undefined {
   return ms >= EARLIEST_MS && ms <= LATEST_MS ? new Instant(Math.floor(ms)) : undefined;
 }
@@ -55,18 +55,7 @@ export function spanOf(ms: number): Span | undefined {
 /** `timestamp()`: of RFC 3339 text with an offset, or of a timestamp. */
 export function toInstant(value: unknown): Instant | undefined {
   if (value instanceof Instant) return value;
-  const match = typeof value === "string" && value.length <= 64 ? RFC_3339.exec(value) : null;
-  if (match === null) return undefined;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
-  const offsetHours = Number(match[9] ?? 0);
-  const offsetMinutes = Number(match[10] ?? 0);
-  if (hour > 23 || minute > 59 || second > 59 || offsetHours > 23 || offsetMinutes > 59) return undefined;
-  const date = new Date(0);
-  date.setUTCFullYear(year, month - 1, day);
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
-  date.setUTCHours(hour, minute, second, Number((match[7] ?? "").padEnd(3, "0").slice(0, 3)));
-  const offsetMs = (offsetHours * 60 + offsetMinutes) * 60_000 * (match[8] === "-" ? -1 : 1);
-  return instantOf(date.getTime() - offsetMs);
+  return typeof value === "string" ? instantOf(parseInstant(value)) : undefined;
 }
 
 /** `duration()`: of text such as 1h30m, 1.5s, -100ms (CEL's units, and d as in the rest of the file), or of a duration. */

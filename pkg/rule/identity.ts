@@ -12,6 +12,9 @@ export function identityOf(eventId: string | undefined, believedTs: boolean, val
   return `b${createHash("sha256").update(value).digest("base64").slice(0, 22)}`;
 }
 
+/** Rule, device and dedup key together are an index entry, which PostgreSQL takes up to about 2,700 bytes. */
+const MAX_DEDUP_BYTES = 1024;
+
 /** The dedup key as JSON array text, "" for a rule without one, undefined when it is unknown to the rule (D9). */
 export function dedupOf(rule: Rule, scope: Scope): string | undefined {
   if (rule.dedupKey.length === 0) return "";
@@ -23,7 +26,8 @@ export function dedupOf(rule: Rule, scope: Scope): string | undefined {
     if (!fits) return undefined;
     values.push(value);
   }
-  return JSON.stringify(values);
+  const key = JSON.stringify(values);
+  return Buffer.byteLength(key, "utf8") <= MAX_DEDUP_BYTES ? key : undefined;
 }
 
 /** PostgreSQL text takes neither NUL nor lone surrogates; two different ones would become one key. */

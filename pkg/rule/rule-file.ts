@@ -15,7 +15,7 @@ const ID = /^[a-z][a-z0-9-]{0,62}$/;
 export const MAX_FILE_BYTES = 256 * 1024;
 const MAX_RULES = 200;
 /** The sum of the cost of a set's expressions (M3). */
-export const MAX_COST = 50_000;
+const MAX_COST = 50_000;
 const DEFAULT_OUT_OF_ORDER_MS = 60_000;
 const DEFAULT_MAX_FUTURE_MS = 5 * 60_000;
 const DEFAULT_REOPEN_MS = 15 * 60_000;

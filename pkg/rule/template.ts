@@ -9,7 +9,7 @@ import { type Compiled, compileParsed } from "./expression.ts";
 import type { Template } from "./model.ts";
 
 /** Code points of a rendered text, the `…` of a cut one included. */
-export const TEXT_LIMIT = 500;
+const TEXT_LIMIT = 500;
 
 /**
  * Compiles a template. `{{` is a brace; `{...}` an expression that may also read `severity` and `rate`.

@@ -1,10 +1,10 @@
 // Reads the golden vectors that lie in the reference model's scope. Test support: compiles only the few conditions they use.
-import { readdirSync, readFileSync } from "node:fs";
+import { loadVectors as loadFile } from "../vectors.ts";
 import type { Answer, Fields, OracleLevel, OracleRule } from "./default-rules.ts";
 import type { OracleOptions } from "./fold.ts";
 import type { DumpedRecord, Severity } from "./types.ts";
 
-const FOLDER = new URL("./vectors/", import.meta.url);
+const FILES = ["default-set.json", "detection.json", "evidence.json", "lifecycle.json", "time.json", "unknown.json"];
 
 interface Entry {
   readonly partition: number;
@@ -71,12 +71,11 @@ export interface Vector {
 
 export type Scoped = { readonly options: OracleOptions } | { readonly leftOut: string };
 
-/** All fold vectors that are here, with the file they come from. */
+/** The fold vectors of the files that can be in scope, none where the vectors are not beside the checkout. */
 export function loadVectors(): { file: string; vector: Vector }[] {
-  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".json") && name !== "default-rules.json");
-  return files.flatMap((file) => {
-    const parsed: { vectors: Vector[] } = JSON.parse(readFileSync(new URL(file, FOLDER), "utf8"));
-    const folds = parsed.vectors.filter((vector) => vector.kind === undefined || vector.kind === "fold");
+  return FILES.flatMap((file) => {
+    const vectors = (loadFile(file) as Vector[] | undefined) ?? [];
+    const folds = vectors.filter((vector) => vector.kind === undefined || vector.kind === "fold");
     return folds.map((vector) => ({ file, vector }));
   });
 }

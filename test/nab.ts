@@ -1,0 +1,42 @@
+// Two real temperature series (Numenta Anomaly Benchmark) as device events: one device a series, event time from the file.
+import { existsSync, readFileSync } from "node:fs";
+
+export interface Reading {
+  readonly device_id: string;
+  readonly status: "online";
+  readonly temperature: number;
+  readonly region: string;
+  readonly ts: string;
+  readonly event_id: string;
+}
+
+const DIRECTORY = new URL("../../shared/data/nab/", import.meta.url);
+const SERIES = ["machine_temperature_system_failure", "ambient_temperature_system_failure"];
+
+/** True if the series stand beside this checkout. */
+export function hasReadings(): boolean {
+  return existsSync(DIRECTORY);
+}
+
+/** All readings, the two series interleaved in proportion to their lengths, each in its own order. */
+export function readings(): Reading[] {
+  const series = SERIES.map((name) => readSeries(name));
+  const all: { at: number; reading: Reading }[] = [];
+  for (const list of series) list.forEach((reading, i) => all.push({ at: i / list.length, reading }));
+  return all.sort((a, b) => a.at - b.at).map(({ reading }) => reading);
+}
+
+function readSeries(name: string): Reading[] {
+  const [, ...lines] = readFileSync(new URL(`${name}.csv`, DIRECTORY), "utf8").trim().split("\n");
+  return lines.map((line, i) => {
+    const [timestamp = "", value = ""] = line.split(",");
+    return {
+      device_id: name.replaceAll("_", "-"),
+      status: "online",
+      temperature: Number(value),
+      region: "lab",
+      ts: `${timestamp.replace(" ", "T")}Z`,
+      event_id: `${name}-${i}`,
+    };
+  });
+}
