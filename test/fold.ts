@@ -86,7 +86,8 @@ export class Fold {
       repeated: "repeated",
     };
     for (const place of this.#places.values()) {
-      for (const counts of [...place.counts, place.detector.counts]) {
+      place.counts.push(place.detector.takeCounts());
+      for (const counts of place.counts) {
         const field = fields[name];
         n += field === undefined ? (counts.unknown.get(name.replace("unknown:", "")) ?? 0) : counts[field];
       }
@@ -139,7 +140,7 @@ export class Fold {
 
   #throughSnapshot(place: Place): void {
     if (!this.#mode.snapshots) return;
-    place.counts.push(place.detector.counts);
+    place.counts.push(place.detector.takeCounts());
     place.detector.sweep();
     place.detector = new Detector(decodeSnapshot(encodeSnapshot(place.detector.memory)), place.detector.ruleSet);
   }

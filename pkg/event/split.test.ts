@@ -6,7 +6,7 @@ import { isJsonArray, splitArray, splitLines, trimJson } from "./split.ts";
 /** The members as text, or undefined when the whole is no array. */
 function members(text: string): string[] | undefined {
   const found: string[] = [];
-  const cut = splitArray(Buffer.from(text));
+  const cut = splitArray(trimJson(Buffer.from(text)));
   for (;;) {
     const next = cut.next();
     if (next.done === true) return next.value ? found : undefined;

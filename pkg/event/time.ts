@@ -8,7 +8,7 @@ const LONGEST = "2026-01-01T00:00:00.123456789+00:00".length;
 
 /**
  * The instant of an RFC 3339 date-time with an offset, in ms since 1970 (fractions below a ms cut).
- * Years 0001 to 9999, real calendar dates only, 1 to 9 fraction digits, no leap second; `T` and `Z` in either case.
+ * Years 0000 to 9999, real calendar dates only, 1 to 9 fraction digits, no leap second; `T` and `Z` in either case.
  * Returns NaN for any other text.
  */
 export function parseInstant(text: string): number {
@@ -31,7 +31,7 @@ function parseToMinute(text: string): number {
   const minute = digits(text, 14, 2);
   const separator = text[10];
   if (text[4] !== "-" || text[7] !== "-" || (separator !== "T" && separator !== "t") || text[13] !== ":") return Number.NaN;
-  if (!(year >= 1 && month >= 1 && month <= 12 && hour <= 23 && minute <= 59)) return Number.NaN;
+  if (!(year >= 0 && month >= 1 && month <= 12 && hour <= 23 && minute <= 59)) return Number.NaN;
   const isLeapYear = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const lastDay = month === 2 && isLeapYear ? 29 : (DAYS_IN_MONTH[month - 1] ?? 0);
   if (!(day >= 1 && day <= lastDay)) return Number.NaN;

@@ -78,7 +78,7 @@ export class KafkaConsumer implements LogConsumer {
     held.position = offset;
     held.doubted = false;
     held.seeks++;
-    this.#apply(partition, held);
+    this.#apply(partition, held, true);
   }
 
   pause(partition: number): void {
@@ -115,8 +115,7 @@ export class KafkaConsumer implements LogConsumer {
 
   async #dispose(): Promise<void> {
     this.#stop.abort();
-    await this.#leave(this.#attempt);
-    await settled(this.#starting, DISPOSE_TIMEOUT_MS);
+    await Promise.all([this.#leave(this.#attempt), settled(this.#starting, DISPOSE_TIMEOUT_MS)]);
     this.#resolveEnded();
   }
 
@@ -195,7 +194,7 @@ export class KafkaConsumer implements LogConsumer {
     );
     const lost = [...before.keys()].filter((partition) => !this.#held.has(partition));
     if (lost.length > 0) attempt.consumer.resume([{ topic: this.#settings.topic, partitions: lost }]);
-    for (const [partition, held] of this.#held) this.#apply(partition, held);
+    for (const [partition, held] of this.#held) this.#apply(partition, held, true);
     this.#settings.listener.assigned(partitions);
   }
 
@@ -233,6 +232,7 @@ export class KafkaConsumer implements LogConsumer {
   async #doubt(partition: number, held: Held): Promise<void> {
     if (held.doubted) return;
     held.doubted = true;
+    this.#apply(partition, held, false);
     const { seeks } = held;
     const isOver = (): boolean =>
       this.#stop.signal.aborted || this.#held.get(partition) !== held || held.seeks !== seeks || !held.doubted;
@@ -242,7 +242,7 @@ export class KafkaConsumer implements LogConsumer {
       if (isOver()) return;
       if (range !== undefined && position >= range.start && position <= range.end) {
         held.doubted = false;
-        return this.#apply(partition, held);
+        return this.#apply(partition, held, true);
       }
       if (range !== undefined && ++outside >= RANGE_CHECKS) {
         const where = `offset ${position} of ${this.#settings.topic}/${partition}`;
@@ -277,18 +277,19 @@ export class KafkaConsumer implements LogConsumer {
     const held = this.#held.get(partition);
     if (held === undefined || held.paused === paused) return; // taken away in the meantime, or so already
     held.paused = paused;
-    this.#apply(partition, held);
+    this.#apply(partition, held, false);
   }
 
-  /** Tells kafkajs where we are and whether to fetch. */
-  #apply(partition: number, held: Held): void {
+  /** Tells kafkajs whether to fetch, and where we are if it may think otherwise. */
+  #apply(partition: number, held: Held, moved: boolean): void {
     const attempt = this.#attempt;
     if (attempt === undefined) return;
     this.#guarded(attempt, () => {
       const { topic } = this.#settings;
-      if (held.position === undefined || held.paused) attempt.consumer.pause([{ topic, partitions: [partition] }]);
+      const { position, paused, doubted } = held;
+      if (position === undefined || paused || doubted) attempt.consumer.pause([{ topic, partitions: [partition] }]);
       else attempt.consumer.resume([{ topic, partitions: [partition] }]);
-      if (held.position !== undefined) attempt.consumer.seek({ topic, partition, offset: String(held.position) });
+      if (moved && position !== undefined) attempt.consumer.seek({ topic, partition, offset: String(position) });
     });
   }
 

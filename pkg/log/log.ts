@@ -83,6 +83,6 @@ export interface EventLog extends AsyncDisposable {
    * deadline (the records may be in the log all the same), `too-large` when the log refuses a record's size.
    */
   append(records: readonly NewRecord[]): Promise<void>;
-  /** Joins the group and delivers until disposed. */
+  /** Joins the group and delivers until disposed. The listener is called only after this has resolved. */
   consume(group: string, listener: ConsumerListener): Promise<LogConsumer>;
 }

@@ -204,8 +204,11 @@ export class PartitionWorker {
       if (!isLast) await new Promise((resolve) => setImmediate(resolve));
     }
     if (records.length === 0) this.#moveTo(batch.nextOffset);
-    this.#busyMs += this.#deps.now() - startedMs;
+    const durationMs = this.#deps.now() - startedMs;
+    this.#busyMs += durationMs;
     this.#busyEntries += records.length;
+    this.#deps.metrics.detected(durationMs);
+    if (this.#detector !== undefined) this.#deps.metrics.counted(this.#detector.takeCounts());
     this.#pump();
     while (this.#isFull() && this.#committing !== undefined && !this.#abort.signal.aborted) {
       await this.#committing;
@@ -232,7 +235,6 @@ export class PartitionWorker {
       partitions: this.#deps.topic.partitions,
       knows: (deviceId) => detector.knows(deviceId),
     };
-    const { metrics } = this.#deps;
     let newest: LogRecord | undefined;
     let applied = 0;
     for (const record of records) {
@@ -257,7 +259,6 @@ export class PartitionWorker {
       this.#pending.last = fingerprint(newest);
       this.#pending.entries += applied;
       this.#entriesSinceSnapshot += applied;
-      metrics.processed(applied);
     }
     this.#moveTo(nextOffset);
   }
@@ -292,7 +293,7 @@ export class PartitionWorker {
     if (pending.moves.length > 0) {
       await withRetries(this.#deps, signal, "move records home", () => log.append(pending.moves));
     }
-    const result = await withRetries(this.#deps, signal, "commit", () => store.commit(commit));
+    const result = await withRetries(this.#deps, signal, "commit", () => store.commit(commit), metrics.failed);
     metrics.committed(result, pending, this.#deps.now() - startedMs);
     if (result.outcome === "fenced") {
       throw new AlertCastError("fenced", `partition ${this.partition} has a new owner`);

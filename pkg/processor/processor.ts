@@ -3,6 +3,7 @@ import { messageOf } from "../errors.ts";
 import type { EventLog, LogConsumer, OffsetCommit, TopicInfo } from "../log/log.ts";
 import type { DetectorOptions } from "../rule/detect.ts";
 import type { RuleSet } from "../rule/model.ts";
+import type { DetectCounts } from "../rule/stimulus.ts";
 import type { CommitResult, TicketStore } from "../ticket/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { PartitionWorker, type WorkerState } from "./partition-worker.ts";
@@ -30,9 +31,15 @@ export const PROCESSOR_LIMITS: ProcessorLimits = {
 
 /** What the processor tells of itself; see metrics.ts. */
 export interface ProcessorObserver {
-  processed(entries: number): void;
+  /** A batch went through the rules. */
+  detected(durationMs: number): void;
+  /** What detection counted since the last call. */
+  counted(counts: DetectCounts): void;
   committed(result: CommitResult, pending: Pending, durationMs: number): void;
-  partitions(states: ReadonlyMap<number, WorkerState>): void;
+  /** A try to commit failed; it follows again. */
+  failed(): void;
+  /** Called once a while, with the partitions that are ours. */
+  partitions(workers: ReadonlyMap<number, PartitionWorker>): void;
 }
 
 export interface ProcessorDeps {
@@ -105,7 +112,7 @@ async function storeOffsets(
   for (;;) {
     await pause(deps.limits.offsetsEveryMs, signal);
     if (signal.aborted) await members.stopAll();
-    deps.metrics.partitions(members.states());
+    deps.metrics.partitions(members.workers);
     try {
       const offsets = members.offsetsToStore();
       if (offsets.length > 0) await consumer.commit(offsets);
@@ -126,18 +133,18 @@ class Members {
   readonly #stored = new Map<number, number>();
   #assigned: ReadonlySet<number> = new Set();
   #consumer: LogConsumer | undefined;
-  #early: (() => void)[] = [];
   #ended = false;
 
   constructor(deps: ProcessorDeps) {
     this.#deps = deps;
   }
 
-  /** The consumer may call back before `consume` has returned it: what was asked for until then is done now. */
   use(consumer: LogConsumer): void {
     this.#consumer = consumer;
-    for (const action of this.#early) action();
-    this.#early = [];
+  }
+
+  get workers(): ReadonlyMap<number, PartitionWorker> {
+    return this.#workers;
   }
 
   worker(partition: number): PartitionWorker | undefined {
@@ -185,17 +192,10 @@ class Members {
   async #add(partition: number): Promise<void> {
     await this.#stopping.get(partition);
     if (this.#ended || !this.#assigned.has(partition) || this.#workers.has(partition)) return;
-    const act = (action: (consumer: LogConsumer) => void) => {
-      if (this.#consumer !== undefined) action(this.#consumer);
-      else
-        this.#early.push(() => {
-          if (this.#consumer !== undefined) action(this.#consumer);
-        });
-    };
     const worker = new PartitionWorker(this.#deps, partition, {
-      seek: (offset) => act((consumer) => consumer.seek(partition, offset)),
-      pause: () => act((consumer) => consumer.pause(partition)),
-      resume: () => act((consumer) => consumer.resume(partition)),
+      seek: (offset) => this.#consumer?.seek(partition, offset),
+      pause: () => this.#consumer?.pause(partition),
+      resume: () => this.#consumer?.resume(partition),
     });
     this.#workers.set(partition, worker);
   }

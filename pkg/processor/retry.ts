@@ -28,6 +28,7 @@ export async function withRetries<T>(
   signal: AbortSignal,
   what: string,
   work: () => Promise<T>,
+  onFailure?: () => void,
 ): Promise<T> {
   let pauseMs = FIRST_PAUSE_MS;
   for (let attempt = 1; ; attempt++) {
@@ -35,6 +36,7 @@ export async function withRetries<T>(
       return await work();
     } catch (error) {
       if (!hasCode(error, "unavailable") && !hasCode(error, "throttled")) throw error;
+      onFailure?.();
       if (signal.aborted) throw new AlertCastError("unavailable", `${what} given up: stopping`, { cause: error });
       if (attempt === 1 || attempt % 20 === 0) {
         deps.logger.warn({ what, attempt, error: messageOf(error) }, "dependency away, trying again");

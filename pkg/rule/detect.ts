@@ -65,6 +65,10 @@ export interface DetectorOptions {
   readonly rememberedIdentities?: number;
 }
 
+function noCounts(): DetectCounts {
+  return { late: 0, badTs: 0, quarantined: 0, away: 0, movedTwice: 0, repeated: 0, unknown: new Map() };
+}
+
 export class Detector {
   readonly #memory: PartitionMemory;
   readonly #heap = new TimerHeap();
@@ -74,15 +78,7 @@ export class Detector {
   #ruleSet: RuleSet;
   #rules: readonly Rule[] = [];
   #byId = new Map<string, Rule>();
-  readonly counts: DetectCounts = {
-    late: 0,
-    badTs: 0,
-    quarantined: 0,
-    away: 0,
-    movedTwice: 0,
-    repeated: 0,
-    unknown: new Map(),
-  };
+  #counts = noCounts();
 
   constructor(memory: PartitionMemory, ruleSet: RuleSet, options: DetectorOptions = {}) {
     this.#memory = memory;
@@ -105,6 +101,13 @@ export class Detector {
     return this.#ruleSet;
   }
 
+  /** What was counted since the last call. */
+  takeCounts(): DetectCounts {
+    const taken = this.#counts;
+    this.#counts = noCounts();
+    return taken;
+  }
+
   /** True if a device has been seen here before, so this is its home. */
   knows(deviceId: string): boolean {
     return this.#memory.devices.find(deviceId) >= 0;
@@ -116,8 +119,8 @@ export class Detector {
     if (entry.appendTimeMs > memory.clockMs) memory.clockMs = entry.appendTimeMs;
     if (this.#heap.nextMs <= memory.clockMs) this.#fireTimers(memory.clockMs, out);
     if (entry.kind === "event") this.#applyEvent(entry, out);
-    else if (entry.kind === "undecodable") this.counts.quarantined++;
-    else if (entry.kind === "away") this.counts.away++;
+    else if (entry.kind === "undecodable") this.#counts.quarantined++;
+    else if (entry.kind === "away") this.#counts.away++;
   }
 
   /**
@@ -191,7 +194,7 @@ export class Detector {
     if (entry.origin !== undefined) {
       const newest = memory.origins.get(entry.origin.partition);
       if (newest !== undefined && entry.origin.offset <= newest) {
-        this.counts.movedTwice++;
+        this.#counts.movedTwice++;
         return;
       }
       memory.origins.set(entry.origin.partition, entry.origin.offset);
@@ -209,13 +212,13 @@ export class Detector {
         event.tsMs < (devices.newestEventMs[slot] as number) &&
         atMs - (devices.newestLogMs[slot] as number) <= this.#ruleSet.outOfOrderWindowMs;
       if (late) {
-        this.counts.late++;
+        this.#counts.late++;
         return;
       }
       devices.newestEventMs[slot] = event.tsMs;
       devices.newestLogMs[slot] = atMs;
     } else if (!Number.isNaN(event.tsMs)) {
-      this.counts.badTs++;
+      this.#counts.badTs++;
     }
     this.#applyRules(entry, slot, atMs, believedTs, lastSeenMs, out);
   }
@@ -268,7 +271,7 @@ export class Detector {
   }
 
   #countUnknown(rule: Rule): void {
-    this.counts.unknown.set(rule.id, (this.counts.unknown.get(rule.id) ?? 0) + 1);
+    this.#counts.unknown.set(rule.id, (this.#counts.unknown.get(rule.id) ?? 0) + 1);
   }
 
   #applyRule(rule: Rule, current: Current, out: Stimulus[]): void {
@@ -280,7 +283,7 @@ export class Detector {
     const deviceId = current.entry.event.deviceId;
     let alarm = this.#find(current, rule, dedup);
     if (alarm !== undefined && this.#isRepeat(alarm, current)) {
-      this.counts.repeated++;
+      this.#counts.repeated++;
       return;
     }
     const { matched, unknown } = this.#evaluate(rule);

@@ -44,7 +44,7 @@ export interface RemovedRule {
   readonly why: "rule-removed" | "rule-disabled";
 }
 
-/** How often detection met what it counts; grows only. */
+/** How often detection met what it counts. */
 export interface DetectCounts {
   late: number;
   badTs: number;

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { Socket } from "node:net";
 
 // Waits for the end of its standard input, which comes when the process that holds the other end is gone.
-const KILL_GROUP = 'read -r never; kill -9 -- "-$1"';
+const KILL_GROUP = 'read -r never; kill -s KILL -- "-$1"';
 const REMOVE_FOLDER = 'read -r never; rm -rf "$1" || { sleep 1; rm -rf "$1"; }';
 
 export interface OrphanGuard {

@@ -68,12 +68,14 @@ export class ServerProcess implements AsyncDisposable {
   /** Ends the program by `signal` and resolves when it has exited. Harmless when it does not run. */
   async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     if (this.#child?.pid === undefined) return;
+    // Its exit is waited for, so it has to keep this process alive again.
+    this.#child.ref();
     this.#child.kill(signal);
     await this.#exited;
     this.#killRest();
   }
 
-  /** Ends the program by `signal` and starts it again on the same port and data. */
+  /** Ends the program by `signal` and starts it again on the same port and data (PostgreSQL: SIGQUIT is its "immediate"). */
   async restart(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     await this.stop(signal);
     await this.start();

@@ -1,9 +1,10 @@
 // Runs one of AlertCast's own programs as a process of its own, with its log lines at hand, and never leaves it behind.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { guardProcessGroup } from "./orphan-guard.ts";
+import { guardProcessGroup, type OrphanGuard } from "./orphan-guard.ts";
 import { waitFor } from "./wait.ts";
 
 export interface SpawnOptions {
@@ -44,73 +45,79 @@ export async function spawnService(options: SpawnOptions): Promise<SpawnedServic
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...inherited(), ...options.env },
   });
-  const lines: string[] = [];
-  keepLines(child.stdout, lines);
-  keepLines(child.stderr, lines);
-  const exited = exitOf(child);
-  const { pid } = child;
-  if (pid === undefined) throw new Error(`${options.name} could not be started: ${(await exited).code}`);
-  const guard = guardProcessGroup(pid);
-  const kill = (signal: NodeJS.Signals = "SIGTERM") => {
-    child.kill(signal);
-  };
-  return {
-    pid,
-    kill,
-    exited,
-    logs: () => [...lines],
-    waitForLog: (wanted, { deadlineMs } = {}) => waitForLine({ child, lines, wanted, name: options.name, deadlineMs }),
-    [Symbol.asyncDispose]: async () => {
-      kill("SIGKILL");
-      await exited;
-      guard.dismiss();
-    },
-  };
+  await once(child, "spawn");
+  return new Service(options.name, child);
 }
 
-function inherited(): Record<string, string> {
-  const names = ["PATH", "HOME", "TMPDIR"];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+class Service implements SpawnedService {
+  readonly pid: number;
+  readonly exited: Promise<ServiceExit>;
+  readonly #name: string;
+  readonly #child: ChildProcess;
+  readonly #guard: OrphanGuard;
+  readonly #lines: string[] = [];
+  #ended = false;
+
+  constructor(name: string, child: ChildProcessByStdio<null, Readable, Readable>) {
+    if (child.pid === undefined) throw new Error(`${name} has no process id`);
+    this.pid = child.pid;
+    this.#name = name;
+    this.#child = child;
+    this.#guard = guardProcessGroup(child.pid);
+    for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", (line) => this.#keep(line));
+    // "close" comes after the last byte of output; "exit" may come before it.
+    this.exited = new Promise((resolve) => {
+      child.once("close", (code, signal) => {
+        this.#ended = true;
+        this.#guard.dismiss();
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  kill(signal: NodeJS.Signals = "SIGTERM"): void {
+    this.#child.kill(signal);
+  }
+
+  logs(): string[] {
+    return [...this.#lines];
+  }
+
+  async waitForLog(
+    wanted: string | ((line: string) => boolean),
+    { deadlineMs = 60_000 }: { readonly deadlineMs?: number } = {},
+  ): Promise<string> {
+    const matches = typeof wanted === "string" ? (line: string) => line.includes(wanted) : wanted;
+    const what = `${this.#name} to log ${typeof wanted === "string" ? `"${wanted}"` : "the wanted line"}`;
+    const look = () => {
+      const line = this.#lines.find(matches);
+      return line === undefined && !this.#ended ? undefined : { line };
+    };
+    const answer = await waitFor(look, { what, deadlineMs }).catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : error}; its last lines:\n${this.#tail()}`, {
+        cause: error,
+      });
+    });
+    if (answer.line === undefined) throw new Error(`expected ${what}, but it exited; its last lines:\n${this.#tail()}`);
+    return answer.line;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill("SIGKILL");
+    await this.exited;
+  }
+
+  #keep(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+  }
+
+  #tail(): string {
+    return this.#lines.slice(-LINES_IN_ERRORS).join("\n");
+  }
 }
 
-function keepLines(stream: Readable, lines: string[]): void {
-  createInterface({ input: stream }).on("line", (line) => {
-    lines.push(line);
-    if (lines.length > KEPT_LINES) lines.shift();
-  });
-}
-
-// "close" comes after the last line of output, "exit" may come before it.
-function exitOf(child: ChildProcess): Promise<ServiceExit> {
-  return new Promise((resolve) => {
-    child.once("close", (code, signal) => resolve({ code, signal }));
-  });
-}
-
-interface LineWait {
-  readonly child: ChildProcess;
-  readonly lines: readonly string[];
-  readonly wanted: string | ((line: string) => boolean);
-  readonly name: string;
-  readonly deadlineMs: number | undefined;
-}
-
-async function waitForLine({ child, lines, wanted, name, deadlineMs = 60_000 }: LineWait): Promise<string> {
-  const matches = typeof wanted === "string" ? (line: string) => line.includes(wanted) : wanted;
-  const description = typeof wanted === "string" ? `"${wanted}"` : "the wanted line";
-  const tail = () => `; its last lines:\n${lines.slice(-LINES_IN_ERRORS).join("\n")}`;
-  let closed = false;
-  child.once("close", () => {
-    closed = true;
-  });
-  const look = () => {
-    const found = lines.find(matches);
-    if (found !== undefined) return { found };
-    return closed || (child.exitCode ?? child.signalCode) !== null ? { found: undefined } : undefined;
-  };
-  const answer = await waitFor(look, { what: `${name} to log ${description}`, deadlineMs }).catch((error: unknown) => {
-    throw new Error(`${error instanceof Error ? error.message : error}${tail()}`, { cause: error });
-  });
-  if (answer.found === undefined) throw new Error(`${name} exited without logging ${description}${tail()}`);
-  return answer.found;
+function inherited(): Record<string, string | undefined> {
+  const { PATH, HOME, TMPDIR } = process.env;
+  return { PATH, HOME, TMPDIR };
 }

@@ -1,0 +1,150 @@
+// Declares which environment variables there are, their defaults and ranges, and which service reads which.
+import { LOG_LEVELS, type LogLevel } from "../telemetry/logger.ts";
+import { type Address, type Environment, type Reader, readConfig } from "./read.ts";
+
+export interface KafkaConfig {
+  readonly brokers: readonly Address[];
+  readonly topic: string;
+  readonly group: string;
+  /** Partitions of the topic when AlertCast creates it. */
+  readonly partitions: number;
+}
+
+export interface PostgresConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+export interface IngestorConfig {
+  readonly logLevel: LogLevel;
+  readonly kafka: KafkaConfig;
+  readonly port: number;
+  readonly simulator: SimulatorConfig;
+}
+
+export interface SimulatorConfig {
+  /** Events per second; 0 = off. */
+  readonly rate: number;
+  readonly devices: number;
+  /** undefined = another fleet each time. */
+  readonly seed: number | undefined;
+}
+
+export interface ProcessorConfig {
+  readonly logLevel: LogLevel;
+  readonly kafka: KafkaConfig;
+  readonly postgres: PostgresConfig;
+  readonly metricsPort: number;
+  /** undefined = the default set. */
+  readonly rulesFile: string | undefined;
+}
+
+export interface ApiConfig {
+  readonly logLevel: LogLevel;
+  readonly kafka: KafkaConfig;
+  readonly postgres: PostgresConfig;
+  readonly redis: Address;
+  readonly port: number;
+}
+
+/** Everything in one process: no Kafka, PostgreSQL or Redis outside of it. */
+export interface StandaloneConfig {
+  readonly logLevel: LogLevel;
+  readonly topic: string;
+  readonly group: string;
+  readonly partitions: number;
+  readonly apiPort: number;
+  readonly ingestPort: number;
+  readonly simulator: SimulatorConfig;
+  readonly dataDir: string;
+  readonly rulesFile: string | undefined;
+}
+
+/** Throws `invalid` naming every malformed variable; so do the other three. */
+export function ingestorConfig(env: Environment): IngestorConfig {
+  return readConfig(env, (read) => ({
+    logLevel: logLevel(read),
+    kafka: kafka(read),
+    port: port(read, "INGEST_PORT", 8081),
+    simulator: simulator(read),
+  }));
+}
+
+export function processorConfig(env: Environment): ProcessorConfig {
+  return readConfig(env, (read) => ({
+    logLevel: logLevel(read),
+    kafka: kafka(read),
+    postgres: postgres(read),
+    metricsPort: port(read, "METRICS_PORT", 9464),
+    rulesFile: read.optionalText("RULES_FILE"),
+  }));
+}
+
+export function apiConfig(env: Environment): ApiConfig {
+  return readConfig(env, (read) => ({
+    logLevel: logLevel(read),
+    kafka: kafka(read),
+    postgres: postgres(read),
+    redis: read.address("REDIS_ADDR", "localhost:6379"),
+    port: port(read, "API_PORT", 8080),
+  }));
+}
+
+export function standaloneConfig(env: Environment): StandaloneConfig {
+  return readConfig(env, (read) => ({
+    logLevel: logLevel(read),
+    topic: topic(read),
+    group: group(read),
+    partitions: partitions(read),
+    apiPort: port(read, "API_PORT", 8080),
+    ingestPort: port(read, "INGEST_PORT", 8081),
+    simulator: simulator(read),
+    dataDir: read.text("DATA_DIR", "./data"),
+    rulesFile: read.optionalText("RULES_FILE"),
+  }));
+}
+
+function kafka(read: Reader): KafkaConfig {
+  return { brokers: read.addresses("KAFKA_BROKER", "localhost:9092"), topic: topic(read), group: group(read), partitions: partitions(read) };
+}
+
+function topic(read: Reader): string {
+  return read.text("TOPIC_EVENTS", "device_events", { form: /^[A-Za-z0-9._-]{1,249}$/, wanted: "1 to 249 of A-Z a-z 0-9 . _ -" });
+}
+
+function group(read: Reader): string {
+  return read.text("CONSUMER_GROUP", "alertcast-processor", { form: /^[\x21-\x7e]{1,255}$/, wanted: "1 to 255 printable ASCII characters without spaces" });
+}
+
+function partitions(read: Reader): number {
+  return read.integer("TOPIC_PARTITIONS", 6, { min: 1, max: 10_000 });
+}
+
+function postgres(read: Reader): PostgresConfig {
+  return {
+    host: read.text("PG_HOST", "localhost"),
+    port: port(read, "PG_PORT", 5432),
+    user: read.text("PG_USER", "alertcast"),
+    password: read.text("PG_PASSWORD", ""),
+    database: read.text("PG_DB", "alertcast"),
+  };
+}
+
+function simulator(read: Reader): SimulatorConfig {
+  return {
+    rate: read.number("INGEST_RATE", 0.2, { min: 0, max: 100_000 }),
+    devices: read.integer("SIMULATOR_DEVICES", 20, { min: 1, max: 1_000_000 }),
+    seed: read.optionalInteger("SIMULATOR_SEED", { min: 0, max: 4_294_967_295 }),
+  };
+}
+
+function logLevel(read: Reader): LogLevel {
+  return read.oneOf("LOG_LEVEL", "info", LOG_LEVELS);
+}
+
+function port(read: Reader, name: string, fallback: number): number {
+  return read.integer(name, fallback, { min: 1, max: 65_535 });
+}

@@ -1,0 +1,116 @@
+// The one way to a PostgreSQL connection: every timeout set, every lost connection heard, driver errors translated.
+// Never decides what is asked of the database.
+import pg from "pg";
+import { AlertCastError, messageOf } from "../errors.ts";
+
+export interface PoolOptions {
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** Shown in pg_stat_activity, such as `alertcast-api`. */
+  readonly applicationName: string;
+  /** Called when a connection is lost outside of a query; that connection is replaced when next needed. */
+  readonly onError: (error: Error) => void;
+  /** Most connections at once. Default 10. */
+  readonly maxConnections?: number;
+  /** Longest statement. Default 10,000 ms. */
+  readonly statementTimeoutMs?: number;
+  /** Longest wait for a lock. Default 5,000 ms. */
+  readonly lockTimeoutMs?: number;
+  /** After this the server ends a transaction whose owner is silent. Default 10,000 ms. */
+  readonly idleInTransactionTimeoutMs?: number;
+  /** Longest wait for a connection, new or from the pool. Default 5,000 ms. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** How much longer than the server we wait for an answer, ms: only a dead connection uses it up. */
+const ANSWER_GRACE_MS = 2_000;
+const INT8_OID = 20;
+
+/** A pool with all its limits. Connects when first used; `end()` it. int8 comes as a Number, other types as usual in pg. */
+export function createPool(options: PoolOptions): pg.Pool {
+  const { statementTimeoutMs = 10_000, onError } = options;
+  const pool = new pg.Pool({
+    host: options.host,
+    port: options.port,
+    user: options.user,
+    password: options.password,
+    database: options.database,
+    application_name: options.applicationName,
+    max: options.maxConnections ?? 10,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + ANSWER_GRACE_MS,
+    lock_timeout: options.lockTimeoutMs ?? 5_000,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types: { getTypeParser },
+  });
+  // A connection in use reports its loss only to its own listeners, an idle one to the pool's as well.
+  // Each is told once, by the connection's; without a pool listener the process would end.
+  pool.on("connect", (client) => client.on("error", onError));
+  pool.on("error", () => undefined);
+  return pool;
+}
+
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") => {
+  if (oid === INT8_OID && format !== "binary") return int8;
+  return format === "binary" ? pg.types.getTypeParser(oid, format) : pg.types.getTypeParser(oid, "text");
+};
+
+function int8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new AlertCastError("internal", `${text} from PostgreSQL is beyond 2^53`);
+  return value;
+}
+
+/**
+ * SQLSTATE classes and codes after which the same work may succeed later: connection (08), no resources (53),
+ * shutdown (57P), system error such as a full disk (58), login or database not there yet (28, 3D),
+ * rollback by conflict (40), cancelled by a timeout (57014, 55P03, 25P03), a server that has become a standby (25006).
+ */
+const TRANSIENT_STATE = /^(08|28|3D|40|53|57P|58|57014$|55P03$|25P03$|25006$)/;
+const NETWORK_CODES = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ECONNABORTED",
+  "ETIMEDOUT",
+  "EPIPE",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "EHOSTDOWN",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "ENOENT",
+  "EMFILE",
+]);
+/** The driver's own errors, which have no code. */
+const CONNECTION_MESSAGE =
+  /Connection terminated|Connection ended|timeout exceeded when trying to connect|timeout expired|Query read timeout|not queryable|Client was closed|Cannot use a pool after calling end/i;
+
+/** Any error of the driver as an AlertCastError with it as its cause: `unavailable` if trying again later may help, else `internal`. */
+export function translatePostgresError(error: unknown): AlertCastError {
+  if (error instanceof AlertCastError) return error;
+  const code = isTransient(error) ? "unavailable" : "internal";
+  const what = code === "unavailable" ? "PostgreSQL does not answer" : "PostgreSQL refused a statement";
+  return new AlertCastError(code, `${what}: ${describe(error)}`, { cause: error });
+}
+
+function isTransient(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isTransient);
+  if (!(error instanceof Error)) return false;
+  if (error instanceof pg.DatabaseError) return TRANSIENT_STATE.test(error.code ?? "");
+  if ("code" in error && typeof error.code === "string" && NETWORK_CODES.has(error.code)) return true;
+  return CONNECTION_MESSAGE.test(error.message);
+}
+
+/** An AggregateError (one address after the other refused) has no message of its own. */
+function describe(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");
+  return messageOf(error);
+}

@@ -1,0 +1,35 @@
+import { defineConfig } from "vitest/config";
+import { missingTools, servicesToStart } from "./test/harness/tools.ts";
+
+const folders = "{bench,cmd,pkg,test}";
+// Without the services' programs the integration tests are skipped, loudly (test/harness/global-setup.ts); with CI=true they fail.
+const skipped = missingTools(servicesToStart(process.env)).length > 0 && process.env.CI !== "true";
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: [`${folders}/**/*.test.ts`],
+          exclude: ["**/*.int.test.ts", "**/node_modules/**"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: [`${folders}/**/*.int.test.ts`],
+          globalSetup: ["test/harness/global-setup.ts"],
+          setupFiles: ["test/harness/await-services.ts"],
+          // One file after another: the files share one broker and one database server, on machines with two cores.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          ...(skipped && { testNamePattern: /(?!)/ }),
+        },
+      },
+    ],
+  },
+});
