@@ -63,7 +63,7 @@ export interface StandaloneConfig {
   readonly rulesFile: string | undefined;
 }
 
-/** Throws `invalid` naming every malformed variable; so do the other three. */
+/** Throws `invalid` naming every malformed variable; so do the others. */
 export function ingestorConfig(env: Environment): IngestorConfig {
   return readConfig(env, (read) => ({
     logLevel: logLevel(read),
@@ -91,6 +91,10 @@ export function apiConfig(env: Environment): ApiConfig {
     redis: read.address("REDIS_ADDR", "localhost:6379"),
     port: port(read, "API_PORT", 8080),
   }));
+}
+
+export function migrateConfig(env: Environment): PostgresConfig {
+  return readConfig(env, postgres);
 }
 
 export function standaloneConfig(env: Environment): StandaloneConfig {

@@ -55,9 +55,12 @@ function consume(request: IncomingMessage, inflater: Transform | undefined, onRa
     const inflated = guard(onChunk);
     const end = () => finish();
     const cutOff = (cause?: unknown) => finish(new AlertCastError("invalid", "the body was cut off", { cause }));
+    const close = () => {
+      if (!request.readableEnded) cutOff();
+    };
     const broken = (cause: unknown) => finish(new AlertCastError("invalid", "the body is not of its Content-Encoding", { cause }));
     const finish = (error?: unknown) => {
-      request.off("data", raw).off("close", cutOff);
+      request.off("data", raw).off("close", close);
       output.off("data", inflated).off("end", end);
       if (inflater !== undefined) {
         request.unpipe(inflater);
@@ -68,7 +71,7 @@ function consume(request: IncomingMessage, inflater: Transform | undefined, onRa
       if (error === undefined) resolve();
       else reject(error);
     };
-    request.on("data", raw).on("error", cutOff).once("close", cutOff);
+    request.on("data", raw).on("error", cutOff).once("close", close);
     output.on("data", inflated).once("end", end);
     inflater?.on("error", broken);
     if (inflater !== undefined) request.pipe(inflater);

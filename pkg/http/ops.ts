@@ -1,5 +1,5 @@
 // Decides what /livez, /readyz and /metrics say. Liveness never asks a dependency, readiness does.
-import Router from "@koa/router";
+import Router, { type RouterContext } from "@koa/router";
 import type { Registry } from "prom-client";
 import { sendProblem } from "./problem.ts";
 
@@ -29,7 +29,7 @@ export function createOpsRouter(options: OpsOptions): Router {
   return router;
 }
 
-function report(ctx: Router.RouterContext, status: string, checks: Checks): void {
+function report(ctx: RouterContext, status: string, checks: Checks): void {
   const errors = Object.entries(checks).flatMap(([field, check]) => {
     const result = check();
     return result === true ? [] : [{ field, code: "unavailable", message: result }];

@@ -50,13 +50,9 @@ export function statusOf(code: ProblemCode): number {
 
 /** What a client may know of anything that was thrown. */
 export function problemOf(error: unknown): Problem {
-  if (error instanceof AlertCastError) {
-    if (error.code === "internal") return { code: "internal", detail: INTERNAL_DETAIL };
-    const code = error.code === "fenced" || error.code === "halted" ? "unavailable" : error.code;
-    return { code, detail: error.message };
-  }
-  if (isClientFault(error)) return { code: "invalid", detail: "The request cannot be read." };
-  return { code: "internal", detail: INTERNAL_DETAIL };
+  if (!(error instanceof AlertCastError) || error.code === "internal") return { code: "internal", detail: INTERNAL_DETAIL };
+  const code = error.code === "fenced" || error.code === "halted" ? "unavailable" : error.code;
+  return { code, detail: error.message };
 }
 
 /** The body of a problem; `instance` is the request id. */
@@ -82,9 +78,4 @@ export function sendProblem(ctx: Pick<ParameterizedContext, "status" | "body" | 
   ctx.set("Cache-Control", "no-store");
   ctx.body = problemBody(problem, ctx.response.get("Request-Id"));
   ctx.type = "application/problem+json";
-}
-
-/** True for errors by which Koa and its router refuse what they cannot read, such as a broken percent escape. */
-function isClientFault(error: unknown): boolean {
-  return error instanceof Error && "status" in error && typeof error.status === "number" && error.status >= 400 && error.status < 500;
 }

@@ -1,5 +1,5 @@
 // Decides the limits of a listening socket and how it ends: it stops listening, lets requests finish, then cuts them.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { AlertCastError } from "../errors.ts";
@@ -97,17 +97,22 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Answers what never became a request: too slow, too large a header, or no HTTP. */
-function refuseConnection(error: Error & { code?: string; bytesParsed?: number }, socket: Duplex & { bytesWritten?: number }): void {
+function refuseConnection(error: Error & { code?: string }, socket: Duplex & { bytesWritten?: number }): void {
   // Once something was written it could be half of another answer: then closing is all that can be said.
-  if (socket.writable && socket.bytesWritten === 0) {
-    const problem = connectionProblem(error.code);
-    const body = problemBody(problem);
-    const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : statusOf(problem.code);
-    socket.write(
-      `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+  if (!socket.writable || socket.bytesWritten !== 0) {
+    socket.destroy();
+    return;
   }
-  socket.destroySoon?.();
+  const problem = connectionProblem(error.code);
+  const body = problemBody(problem);
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : statusOf(problem.code);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "Connection: close",
+    "Content-Type: application/problem+json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 
 function connectionProblem(code: string | undefined): Problem {

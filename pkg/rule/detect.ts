@@ -2,28 +2,16 @@
 // Pure: no clock, no I/O, and it never reads a ticket.
 import { believed } from "../event/decode.ts";
 import type { DeviceEvent } from "../event/event.ts";
-import {
-  alarmDueMs,
-  dueLevelsFire,
-  inheritedRecovery,
-  inheritedStep,
-  keepMs,
-  newAlarm,
-  severityOf,
-  stimulusOf,
-} from "./alarm.ts";
+import { dueLevelsFire, inheritedRecovery, inheritedStep, newAlarm, severityOf, stimulusOf } from "./alarm.ts";
+import { AlarmBook } from "./alarm-book.ts";
 import { dedupOf, identityOf, textOf, traceIdOf } from "./identity.ts";
-import { applyToLevel, levelIsEmpty, pruneWindow } from "./level.ts";
+import { applyToLevel } from "./level.ts";
 import type { Alarm, Match, PartitionMemory, Previous } from "./partition-memory.ts";
-import { emptyLevel } from "./partition-memory.ts";
 import type { Rule, RuleSet, Scope } from "./model.ts";
 import type { DetectCounts, RemovedRule, Stimulus } from "./stimulus.ts";
-import { TimerHeap } from "./timers.ts";
 
 /** D8: how many identities an alarm remembers. */
 export const REMEMBERED_IDENTITIES = 32;
-/** D9: how many keys of a device a rule remembers. */
-const REMEMBERED_KEYS = 100;
 
 /** One record of the partition, decoded. */
 export type Entry =
@@ -71,26 +59,21 @@ function noCounts(): DetectCounts {
 
 export class Detector {
   readonly #memory: PartitionMemory;
-  readonly #heap = new TimerHeap();
+  readonly #book: AlarmBook;
   readonly #scope: MutableScope = { event: {}, deviceId: "", lastSeenMs: Number.NaN, previous: undefined };
   readonly #values: (boolean | undefined)[] = [];
   readonly #identities: number;
   #ruleSet: RuleSet;
   #rules: readonly Rule[] = [];
-  #byId = new Map<string, Rule>();
   #counts = noCounts();
 
   constructor(memory: PartitionMemory, ruleSet: RuleSet, options: DetectorOptions = {}) {
     this.#memory = memory;
     this.#ruleSet = ruleSet;
     this.#identities = options.rememberedIdentities ?? REMEMBERED_IDENTITIES;
+    this.#book = new AlarmBook(memory);
     this.#use(ruleSet);
-    for (const alarms of memory.alarms.values()) {
-      for (const alarm of alarms) {
-        alarm.scheduledMs = Number.POSITIVE_INFINITY;
-        this.#schedule(alarm);
-      }
-    }
+    this.#book.scheduleAll();
   }
 
   get memory(): PartitionMemory {
@@ -117,7 +100,7 @@ export class Detector {
   apply(entry: Entry, out: Stimulus[]): void {
     const memory = this.#memory;
     if (entry.appendTimeMs > memory.clockMs) memory.clockMs = entry.appendTimeMs;
-    if (this.#heap.nextMs <= memory.clockMs) this.#fireTimers(memory.clockMs, out);
+    if (this.#book.nextDueMs <= memory.clockMs) this.#fireTimers(memory.clockMs, out);
     if (entry.kind === "event") this.#applyEvent(entry, out);
     else if (entry.kind === "undecodable") this.#counts.quarantined++;
     else if (entry.kind === "away") this.#counts.away++;
@@ -129,64 +112,32 @@ export class Detector {
    * @returns the rules whose tickets have to be resolved
    */
   activate(ruleSet: RuleSet, nextOffset: number): RemovedRule[] {
-    const old = this.#byId;
+    const old = this.#book.rules;
     const removed: RemovedRule[] = [];
     this.#use(ruleSet);
-    for (const rule of ruleSet.rules) {
-      const before = old.get(rule.id);
-      if (rule.enabled && before?.detectionSource !== rule.detectionSource) {
-        this.#memory.ruleSince.set(rule.id, nextOffset);
-      }
+    const next = this.#book.rules;
+    for (const rule of this.#rules) {
+      if (old.get(rule.id)?.detectionSource !== rule.detectionSource) this.#memory.ruleSince.set(rule.id, nextOffset);
     }
     for (const rule of old.values()) {
-      const next = this.#byId.get(rule.id);
-      if (next !== undefined && next.dedupSource === rule.dedupSource) continue;
-      const disabled = next === undefined && ruleSet.rules.some((r) => r.id === rule.id);
+      if (next.get(rule.id)?.dedupSource === rule.dedupSource) continue;
+      const disabled = !next.has(rule.id) && ruleSet.rules.some((r) => r.id === rule.id);
       removed.push({ ruleId: rule.id, why: disabled ? "rule-disabled" : "rule-removed" });
     }
-    const gone = new Set(removed.map((r) => r.ruleId));
-    for (const [slot, alarms] of this.#memory.alarms) {
-      const kept = alarms.filter((alarm) => !gone.has(alarm.ruleId) && this.#inherit(alarm, old));
-      for (const alarm of alarms) if (!kept.includes(alarm)) alarm.scheduledMs = Number.NaN;
-      if (kept.length === 0) this.#memory.alarms.delete(slot);
-      else this.#memory.alarms.set(slot, kept);
-    }
+    this.#book.passOn(old, new Set(removed.map((r) => r.ruleId)));
     if (!ruleSet.usesPrevious) this.#memory.previous.clear();
     return removed;
   }
 
   /** Forgets alarms that D9 lets go of by now, so that a snapshot does not carry them. */
   sweep(): void {
-    const { alarms, clockMs } = this.#memory;
-    for (const [slot, list] of alarms) {
-      const kept = list.filter((alarm) => !this.#forgotten(alarm, clockMs));
-      if (kept.length === list.length) continue;
-      if (kept.length === 0) alarms.delete(slot);
-      else alarms.set(slot, kept);
-    }
+    this.#book.sweep();
   }
 
   #use(ruleSet: RuleSet): void {
     this.#ruleSet = ruleSet;
     this.#rules = ruleSet.rules.filter((rule) => rule.enabled);
-    this.#byId = new Map(this.#rules.map((rule) => [rule.id, rule]));
-  }
-
-  /** C3, C4: what an alarm keeps when its rule changes. False = nothing is left of it. */
-  #inherit(alarm: Alarm, old: ReadonlyMap<string, Rule>): boolean {
-    const rule = this.#byId.get(alarm.ruleId);
-    if (rule === undefined) return false;
-    if (old.get(alarm.ruleId)?.detectionSource === rule.detectionSource) {
-      alarm.scheduledMs = Number.POSITIVE_INFINITY;
-      this.#schedule(alarm);
-      return true;
-    }
-    alarm.inherited = alarm.severity;
-    alarm.inheritedRecoveryMs = Number.NaN;
-    alarm.levels.length = 0;
-    for (const _ of rule.levels) alarm.levels.push(emptyLevel());
-    alarm.scheduledMs = Number.POSITIVE_INFINITY;
-    return alarm.severity !== undefined || !Number.isNaN(alarm.offSinceMs);
+    this.#book.use(this.#rules);
   }
 
   #applyEvent(entry: EventEntry, out: Stimulus[]): void {
@@ -281,7 +232,7 @@ export class Detector {
       return;
     }
     const deviceId = current.entry.event.deviceId;
-    let alarm = this.#find(current, rule, dedup);
+    let alarm = this.#book.find(current.slot, rule, dedup, current.atMs);
     if (alarm !== undefined && this.#isRepeat(alarm, current)) {
       this.#counts.repeated++;
       return;
@@ -291,7 +242,7 @@ export class Detector {
     if (alarm === undefined) {
       if (!matched) return;
       alarm = newAlarm(rule, deviceId, dedup);
-      if (!this.#remember(alarm, rule, current.slot)) {
+      if (!this.#book.remember(alarm, rule, current.slot)) {
         if (!unknown) this.#countUnknown(rule);
         return;
       }
@@ -305,8 +256,7 @@ export class Detector {
       matched,
     });
     if (stimulus !== undefined) out.push(stimulus);
-    if (this.#forgotten(alarm, current.atMs)) this.#forget(alarm, current.slot);
-    else this.#schedule(alarm);
+    this.#book.settle(alarm, current.slot, current.atMs);
   }
 
   /** Evaluates every level's condition into #values. */
@@ -365,50 +315,6 @@ export class Detector {
     return current.match;
   }
 
-  #find(current: Current, rule: Rule, dedup: string): Alarm | undefined {
-    const list = this.#memory.alarms.get(current.slot);
-    const alarm = list?.find((a) => a.ruleId === rule.id && a.dedup === dedup);
-    if (alarm === undefined || !this.#forgotten(alarm, current.atMs)) return alarm;
-    this.#forget(alarm, current.slot);
-    return undefined;
-  }
-
-  #remember(alarm: Alarm, rule: Rule, slot: number): boolean {
-    const list = this.#memory.alarms.get(slot);
-    if (list === undefined) {
-      this.#memory.alarms.set(slot, [alarm]);
-      return true;
-    }
-    if (rule.dedupKey.length > 0) {
-      const ofRule = list.filter((a) => a.ruleId === rule.id && !this.#forgotten(a, this.#memory.clockMs));
-      if (ofRule.length >= REMEMBERED_KEYS) return false;
-    }
-    list.push(alarm);
-    return true;
-  }
-
-  #forget(alarm: Alarm, slot: number): void {
-    alarm.scheduledMs = Number.NaN;
-    const list = this.#memory.alarms.get(slot);
-    if (list === undefined) return;
-    const kept = list.filter((a) => a !== alarm);
-    if (kept.length === 0) this.#memory.alarms.delete(slot);
-    else this.#memory.alarms.set(slot, kept);
-  }
-
-  /** D9. */
-  #forgotten(alarm: Alarm, atMs: number): boolean {
-    const rule = this.#byId.get(alarm.ruleId);
-    if (rule === undefined) return true;
-    if (alarm.severity !== undefined) return false;
-    rule.levels.forEach((level, i) => {
-      const state = alarm.levels[i];
-      if (state !== undefined) pruneWindow(level, state, atMs);
-    });
-    if (!alarm.levels.every(levelIsEmpty)) return false;
-    return Number.isNaN(alarm.offSinceMs) || atMs - alarm.offSinceMs > keepMs(rule);
-  }
-
   #isRepeat(alarm: Alarm, current: Current): boolean {
     if (this.#identities === 0) return false;
     const identity = this.#identity(current);
@@ -428,37 +334,15 @@ export class Detector {
     return current.identity;
   }
 
-  #schedule(alarm: Alarm): void {
-    const rule = this.#byId.get(alarm.ruleId);
-    if (rule === undefined) return;
-    const dueMs = alarmDueMs(rule, alarm);
-    if (dueMs === Number.POSITIVE_INFINITY || dueMs >= alarm.scheduledMs) return;
-    alarm.scheduledMs = dueMs;
-    this.#heap.push(dueMs, alarm);
-  }
-
   #fireTimers(untilMs: number, out: Stimulus[]): void {
-    while (this.#heap.nextMs <= untilMs) {
-      const timer = this.#heap.pop();
-      if (timer === undefined) return;
-      const { alarm } = timer;
-      const rule = this.#byId.get(alarm.ruleId);
-      if (rule === undefined || alarm.scheduledMs !== timer.dueMs) continue;
-      alarm.scheduledMs = Number.POSITIVE_INFINITY;
-      if (alarmDueMs(rule, alarm) === timer.dueMs) {
-        const before = alarm.severity;
-        const sinceMs = dueLevelsFire(rule, alarm, timer.dueMs);
-        alarm.severity = severityOf(rule, alarm);
-        const stimulus = stimulusOf(rule, alarm, before, {
-          atMs: timer.dueMs,
-          cause: "timer",
-          matched: false,
-          dueMs: timer.dueMs,
-          sinceMs,
-        });
-        if (stimulus !== undefined) out.push(stimulus);
-      }
-      this.#schedule(alarm);
+    for (let due = this.#book.takeDue(untilMs); due !== undefined; due = this.#book.takeDue(untilMs)) {
+      const { alarm, rule, dueMs } = due;
+      const before = alarm.severity;
+      const sinceMs = dueLevelsFire(rule, alarm, dueMs);
+      alarm.severity = severityOf(rule, alarm);
+      const stimulus = stimulusOf(rule, alarm, before, { atMs: dueMs, cause: "timer", matched: false, dueMs, sinceMs });
+      if (stimulus !== undefined) out.push(stimulus);
+      this.#book.schedule(alarm);
     }
   }
 }

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import type pg from "pg";
-import { AlertCastError } from "../errors.ts";
+import { AlertCastError, messageOf } from "../errors.ts";
 import { translatePostgresError } from "./postgres-pool.ts";
 
 export interface Migration {
@@ -123,8 +123,8 @@ async function applyInTransaction(client: pg.PoolClient, migrations: readonly Mi
     try {
       await run(next.sql);
     } catch (error) {
-      const translated = translatePostgresError(error);
-      throw new AlertCastError(translated.code, `migration ${label(next)} failed: ${translated.message}`, { cause: error });
+      const { code } = translatePostgresError(error);
+      throw new AlertCastError(code, `migration ${label(next)} failed: ${messageOf(error)}`, { cause: error });
     }
     await client.query(RECORD, [next.version, next.name, next.checksum]);
   }

@@ -1,7 +1,7 @@
 // The one way to a PostgreSQL connection: every timeout set, every lost connection heard, driver errors translated.
 // Never decides what is asked of the database.
 import pg from "pg";
-import { AlertCastError, messageOf } from "../errors.ts";
+import { AlertCastError } from "../errors.ts";
 
 export interface PoolOptions {
   readonly host: string;
@@ -93,12 +93,15 @@ const NETWORK_CODES = new Set([
 const CONNECTION_MESSAGE =
   /Connection terminated|Connection ended|timeout exceeded when trying to connect|timeout expired|Query read timeout|not queryable|Client was closed|Cannot use a pool after calling end/i;
 
-/** Any error of the driver as an AlertCastError with it as its cause: `unavailable` if trying again later may help, else `internal`. */
+/**
+ * Any error of the driver as an AlertCastError: `unavailable` if trying again later may help, else `internal`.
+ * The message can be shown to clients; the driver's words are in the cause.
+ */
 export function translatePostgresError(error: unknown): AlertCastError {
   if (error instanceof AlertCastError) return error;
-  const code = isTransient(error) ? "unavailable" : "internal";
-  const what = code === "unavailable" ? "PostgreSQL does not answer" : "PostgreSQL refused a statement";
-  return new AlertCastError(code, `${what}: ${describe(error)}`, { cause: error });
+  const transient = isTransient(error);
+  const message = transient ? "PostgreSQL does not answer" : "PostgreSQL refused a statement";
+  return new AlertCastError(transient ? "unavailable" : "internal", message, { cause: error });
 }
 
 function isTransient(error: unknown): boolean {
@@ -107,10 +110,4 @@ function isTransient(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return TRANSIENT_STATE.test(error.code ?? "");
   if ("code" in error && typeof error.code === "string" && NETWORK_CODES.has(error.code)) return true;
   return CONNECTION_MESSAGE.test(error.message);
-}
-
-/** An AggregateError (one address after the other refused) has no message of its own. */
-function describe(error: unknown): string {
-  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");
-  return messageOf(error);
 }

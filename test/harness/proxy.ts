@@ -30,7 +30,7 @@ export class TcpProxy implements AsyncDisposable {
     server.on("connection", (client) => {
       const connection = new Connection(client, dial(), this.#faults);
       this.#connections.add(connection);
-      connection.ended.then(() => this.#connections.delete(connection));
+      void connection.ended.finally(() => this.#connections.delete(connection));
     });
   }
 

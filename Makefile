@@ -1,0 +1,63 @@
+# AlertCast: everything starts here. `make` lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# Where `make run` keeps its data.
+DATA_DIR ?= ./data
+# More arguments for run, test, test-unit and bench, such as: make test ARGS=pkg/ticket
+ARGS ?=
+
+IN := . scripts/env.sh;
+# kafkajs asks Node for timers of negative length; Node's warning about it says nothing that a reader could act on.
+VITEST := exec node --disable-warning=TimeoutNegativeWarning node_modules/vitest/vitest.mjs run
+
+.PHONY: help run test test-unit check check-types check-lint check-imports check-unused format bench up down setup services clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+run: setup ## Run everything in one process (data in DATA_DIR, default ./data)
+	@exec bin/alertcast standalone --data "$(DATA_DIR)" $(ARGS)
+
+test: setup services ## Run all tests, with real Kafka, PostgreSQL and Redis
+	@$(IN) mkdir -p .reports; $(VITEST) --reporter=default --reporter=json --outputFile.json=.reports/vitest.json $(ARGS)
+
+test-unit: setup ## Run the tests that need no service
+	@$(IN) $(VITEST) --project unit $(ARGS)
+
+check: setup ## Check types, lint and format, import rules, unused code (all of them, also after a failure)
+	@$(MAKE) --no-print-directory --keep-going check-types check-lint check-imports check-unused
+
+check-types: setup
+	@$(IN) echo "check: types"; exec tsc --noEmit -p .
+
+check-lint: setup
+	@$(IN) echo "check: lint and format"; exec biome ci --error-on-warnings .
+
+check-imports: setup
+	@$(IN) echo "check: who imports whom"; exec depcruise --config .dependency-cruiser.mjs bench cmd pkg test
+
+check-unused: setup
+	@$(IN) echo "check: unused code and packages"; exec knip
+
+format: setup ## Format the code and apply the linter's safe fixes
+	@$(IN) exec biome check --write .
+
+bench: setup services ## Run the benchmarks
+	@$(IN) exec node bench/main.ts $(ARGS)
+
+up: setup services ## Start Kafka, PostgreSQL and Redis alone; prints their addresses as NAME=value lines
+	@$(IN) exec node --disable-warning=TimeoutNegativeWarning test/harness/up.ts up
+
+down: setup ## Stop what `make up` started
+	@$(IN) exec node test/harness/up.ts down
+
+setup: ## Install Node (only if too old) and the npm packages (only if package-lock.json changed)
+	@scripts/setup-node.sh
+	@scripts/setup-modules.sh
+
+services: ## Install what the tests' Kafka, PostgreSQL and Redis are started from, where missing
+	@scripts/setup-services.sh
+
+clean: down ## Remove reports and the services' state (not your data)
+	@rm -rf .reports coverage tmp

@@ -1,0 +1,100 @@
+// Rows 10 and 11: what the memory of a partition weighs, over time and per device.
+import { decodeRecord, type Place } from "../../pkg/processor/decode-record.ts";
+import { Detector } from "../../pkg/rule/detect.ts";
+import { createMemory } from "../../pkg/rule/partition-memory.ts";
+import { decodeSnapshot, encodeSnapshot } from "../../pkg/rule/snapshot.ts";
+import type { Stimulus } from "../../pkg/rule/stimulus.ts";
+import { eventMaker } from "../events.ts";
+import { compileRules } from "./rules.ts";
+
+const STARTED_MS = Date.UTC(2026, 0, 1);
+const SNAPSHOT_EVERY = 200_000;
+/** Log time between two entries: 10 M of them take 2.8 hours, so alarms are forgotten many times over. */
+const STEP_MS = 1;
+
+interface Held {
+  readonly bytes: number;
+  readonly snapshotBytes: number;
+}
+
+export interface OverTimeInput {
+  readonly devices: number;
+  readonly alerting: number;
+  /** Ascending; memory is weighed after each of these numbers of events. */
+  readonly marks: readonly number[];
+}
+
+/** Feeds one partition's detector events of a fixed fleet, decoding each from bytes, sweeping as often as snapshots do. */
+export function memoryOverTime({ devices, alerting, marks }: OverTimeInput): Held[] {
+  const detector = new Detector(createMemory(), compileRules(0));
+  const feed = feeder(detector, eventMaker({ devices, alerting, seed: 10 }));
+  const before = usedBytes();
+  const held: Held[] = [];
+  let fed = 0;
+  for (const mark of marks) {
+    while (fed < mark) {
+      const until = Math.min(mark, fed + SNAPSHOT_EVERY);
+      for (; fed < until; fed++) feed(fed);
+      detector.sweep();
+    }
+    held.push({ bytes: usedBytes() - before, snapshotBytes: encodeSnapshot(detector.memory).length });
+  }
+  return held;
+}
+
+function feeder(detector: Detector, make: (nowMs: number) => { readonly json: string }): (n: number) => void {
+  const place: Place = { partition: 0, partitions: 1, knows: (deviceId) => detector.knows(deviceId) };
+  const stimuli: Stimulus[] = [];
+  return (n) => {
+    const appendTimeMs = STARTED_MS + n * STEP_MS;
+    const value = Buffer.from(make(appendTimeMs).json);
+    detector.apply(decodeRecord({ offset: n, appendTimeMs, key: null, value, headers: {} }, place).entry, stimuli);
+    stimuli.length = 0;
+  };
+}
+
+export interface FleetInput {
+  readonly devices: number;
+  /** How ids look: `short` = dev-000001, `uuid` = 36 random characters. */
+  readonly ids: "short" | "uuid";
+}
+
+export interface FleetOutput {
+  readonly bytesPerDevice: number;
+  readonly snapshotBytesPerDevice: number;
+  readonly restoredBytesPerDevice: number;
+}
+
+/** Weighs a healthy fleet that has sent ten events each: live, in a snapshot, and restored from it. */
+export function memoryOfFleet({ devices, ids }: FleetInput): FleetOutput {
+  const ruleSet = compileRules(0);
+  const empty = usedBytes();
+  const detector = new Detector(createMemory(), ruleSet);
+  const names = Array.from({ length: devices }, (_, i) => (ids === "uuid" ? crypto.randomUUID() : `dev-${String(i).padStart(6, "0")}`));
+  const make = eventMaker({ devices: 0, alerting: 0, seed: 11 });
+  const feed = feeder(detector, (nowMs) => {
+    const { json, deviceId } = make(nowMs);
+    const wanted = names[Number(deviceId.slice(4)) % devices] ?? "";
+    return { json: json.replace(deviceId, wanted) };
+  });
+  for (let n = 0; n < devices * 10; n++) feed(n);
+  names.length = 0;
+  const bytes = usedBytes() - empty;
+  const snapshot = encodeSnapshot(detector.memory);
+  const beforeRestored = usedBytes();
+  const restored = decodeSnapshot(snapshot);
+  const restoredBytes = usedBytes() - beforeRestored;
+  if (restored.devices.size !== detector.memory.devices.size || restored.devices.size !== devices) throw new Error("devices were lost");
+  return {
+    bytesPerDevice: bytes / devices,
+    snapshotBytesPerDevice: snapshot.length / devices,
+    restoredBytesPerDevice: restoredBytes / devices,
+  };
+}
+
+/** Heap and array buffers in use, after everything that can go has gone. */
+function usedBytes(): number {
+  for (let i = 0; i < 4; i++) globalThis.gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}

@@ -1,0 +1,9 @@
+// The command line of AlertCast.
+import { Command } from "commander";
+import { addMigrate } from "./migrate.ts";
+
+const program = new Command("alertcast")
+  .description("Turns device-health events into tickets that people can work on")
+  .showHelpAfterError("(add --help for what there is)");
+addMigrate(program);
+await program.parseAsync();

@@ -1,0 +1,104 @@
+// What every program of AlertCast does around its work: signals, readiness, waiting for dependencies, exit code.
+import { AlertCastError, hasCode, messageOf } from "../pkg/errors.ts";
+import { createApp } from "../pkg/http/app.ts";
+import { type Checks, createOpsRouter } from "../pkg/http/ops.ts";
+import { type HttpServer, startHttpServer } from "../pkg/http/server.ts";
+import { sleep } from "../pkg/lifecycle/sleep.ts";
+import { onTermination } from "../pkg/lifecycle/termination.ts";
+import type { Metrics } from "../pkg/telemetry/catalogue.ts";
+import { createLogger, type Logger } from "../pkg/telemetry/logger.ts";
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 3000;
+
+/** What a program still waits for, by name; what /readyz says. */
+export class Readiness {
+  readonly #missing = new Map<string, string>();
+
+  constructor(names: readonly string[]) {
+    for (const name of names) this.#missing.set(name, "not asked yet");
+  }
+
+  set(name: string, state: true | string): void {
+    if (state === true) this.#missing.delete(name);
+    else this.#missing.set(name, state);
+  }
+
+  get isReady(): boolean {
+    return this.#missing.size === 0;
+  }
+
+  /** One check per name. */
+  checks(names: readonly string[]): Checks {
+    return Object.fromEntries(names.map((name) => [name, () => this.#missing.get(name) ?? true]));
+  }
+}
+
+/** Tries until it succeeds, as long as the dependency is only away; anything else is thrown. */
+export async function waitFor<T>(
+  what: string,
+  attempt: () => Promise<T>,
+  deps: { readonly readiness: Readiness; readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<T> {
+  let pauseMs = FIRST_PAUSE_MS;
+  for (let n = 1; ; n++) {
+    try {
+      const result = await attempt();
+      deps.readiness.set(what, true);
+      return result;
+    } catch (error) {
+      if (!hasCode(error, "unavailable")) throw error;
+      deps.readiness.set(what, messageOf(error));
+      if (n === 1 || n % 20 === 0) deps.logger.warn({ dependency: what, error: messageOf(error) }, "waiting for a dependency");
+    }
+    await sleep(pauseMs, deps.signal);
+    if (deps.signal.aborted) throw new AlertCastError("unavailable", `stopped while waiting for ${what}`);
+    pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5);
+  }
+}
+
+/** Serves /livez, /readyz and /metrics alone. */
+export async function startOpsServer(options: {
+  readonly port: number;
+  readonly ready: Checks;
+  readonly live?: Checks;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}): Promise<HttpServer> {
+  const { port, ready, live, metrics, logger } = options;
+  const router = createOpsRouter({ ready, registry: metrics.registry, ...(live === undefined ? {} : { live }) });
+  return startHttpServer({ handler: createApp({ routers: [router], logger }).callback(), port });
+}
+
+/**
+ * Runs a program until it ends or a signal asks it to: exit 0 after a wanted end, 1 after a failure, 2 when what it was
+ * given (environment, rule file) is wrong.
+ */
+export async function runProgram(
+  component: string,
+  work: (signal: AbortSignal, logger: (level: Parameters<typeof createLogger>[0]["level"]) => Logger) => Promise<void>,
+): Promise<void> {
+  let logger = createLogger({ component });
+  const useLogger = (level: Parameters<typeof createLogger>[0]["level"]) => {
+    logger = createLogger({ component, ...(level === undefined ? {} : { level }) });
+    return logger;
+  };
+  using termination = onTermination({
+    onForced: (cause) => logger.error({ cause }, "exit forced before everything had ended"),
+  });
+  try {
+    await work(termination.signal, useLogger);
+    logger.info("ended");
+    process.exitCode = 0;
+  } catch (error) {
+    if (termination.signal.aborted && hasCode(error, "unavailable")) {
+      logger.info({ error: messageOf(error) }, "ended");
+      process.exitCode = 0;
+    } else {
+      logger.fatal({ err: error }, "ended by an error");
+      process.exitCode = hasCode(error, "invalid") ? 2 : 1;
+    }
+  }
+  // Whatever a driver still holds open must not keep a process that has ended its work.
+  process.exit();
+}

@@ -1,0 +1,12 @@
+// Decides nothing: pseudo-random numbers that are the same for the same seed. Not for secrets.
+
+/** Numbers in [0, 1). Mulberry32 by Tommy Ettinger (public domain). @param seed 32-bit integer */
+export function createRandom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
