@@ -112,15 +112,26 @@ export function standaloneConfig(env: Environment): StandaloneConfig {
 }
 
 function kafka(read: Reader): KafkaConfig {
-  return { brokers: read.addresses("KAFKA_BROKER", "localhost:9092"), topic: topic(read), group: group(read), partitions: partitions(read) };
+  return {
+    brokers: read.addresses("KAFKA_BROKER", "localhost:9092"),
+    topic: topic(read),
+    group: group(read),
+    partitions: partitions(read),
+  };
 }
 
 function topic(read: Reader): string {
-  return read.text("TOPIC_EVENTS", "device_events", { form: /^[A-Za-z0-9._-]{1,249}$/, wanted: "1 to 249 of A-Z a-z 0-9 . _ -" });
+  return read.text("TOPIC_EVENTS", "device_events", {
+    form: /^[A-Za-z0-9._-]{1,249}$/,
+    wanted: "1 to 249 of A-Z a-z 0-9 . _ -",
+  });
 }
 
 function group(read: Reader): string {
-  return read.text("CONSUMER_GROUP", "alertcast-processor", { form: /^[\x21-\x7e]{1,255}$/, wanted: "1 to 255 printable ASCII characters without spaces" });
+  return read.text("CONSUMER_GROUP", "alertcast-processor", {
+    form: /^[\x21-\x7e]{1,255}$/,
+    wanted: "1 to 255 printable ASCII characters without spaces",
+  });
 }
 
 function partitions(read: Reader): number {

@@ -67,19 +67,27 @@ function createReader(env: Environment, problem: (name: string, wanted: string) 
     return found ?? fallback;
   };
   const integer = <T>(name: string, fallback: number | T, range: Range) =>
-    parse<number | T>(name, fallback, `a whole number from ${range.min} to ${range.max}`, (text) => inRange(text, INTEGER, range));
+    parse<number | T>(name, fallback, `a whole number from ${range.min} to ${range.max}`, (text) =>
+      inRange(text, INTEGER, range),
+    );
   const addresses = (name: string, fallback: string, wanted: string, single: boolean) => {
     const read = (text: string) => (single ? parseAddresses([text]) : parseAddresses(text.split(",")));
     return parse(name, read(fallback) ?? [], wanted, read);
   };
   return {
-    text: (name, fallback, form) => parse(name, fallback, form?.wanted ?? "text", (text) => (form === undefined || form.form.test(text) ? text : undefined)),
+    text: (name, fallback, form) =>
+      parse(name, fallback, form?.wanted ?? "text", (text) =>
+        form === undefined || form.form.test(text) ? text : undefined,
+      ),
     optionalText: value,
     integer: (name, fallback, range) => integer<never>(name, fallback, range),
     optionalInteger: (name, range) => integer(name, undefined, range),
-    number: (name, fallback, range) => parse(name, fallback, `a number from ${range.min} to ${range.max}`, (text) => inRange(text, NUMBER, range)),
-    boolean: (name, fallback) => parse(name, fallback, "true or false", (text) => (text === "true" ? true : text === "false" ? false : undefined)),
-    oneOf: (name, fallback, values) => parse(name, fallback, `one of ${values.join(", ")}`, (text) => values.find((known) => known === text)),
+    number: (name, fallback, range) =>
+      parse(name, fallback, `a number from ${range.min} to ${range.max}`, (text) => inRange(text, NUMBER, range)),
+    boolean: (name, fallback) =>
+      parse(name, fallback, "true or false", (text) => (text === "true" ? true : text === "false" ? false : undefined)),
+    oneOf: (name, fallback, values) =>
+      parse(name, fallback, `one of ${values.join(", ")}`, (text) => values.find((known) => known === text)),
     address: (name, fallback) => addresses(name, fallback, "host:port", true)[0] ?? { host: "", port: 0 },
     addresses: (name, fallback) => addresses(name, fallback, "host:port, or several separated by commas", false),
   };

@@ -1,9 +1,17 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { believed, decodeEvent } from "./decode.ts";
 import type { DeviceEvent, EventError } from "./event.ts";
 
-const VALID = { device_id: "dev-1", status: "online", temperature: 81.2, region: "us-west", ts: "2026-01-01T00:00:00Z" };
+vi.setConfig({ testTimeout: 60_000 });
+
+const VALID = {
+  device_id: "dev-1",
+  status: "online",
+  temperature: 81.2,
+  region: "us-west",
+  ts: "2026-01-01T00:00:00Z",
+};
 
 function accepted(value: Buffer | string | null): DeviceEvent {
   const decoded = decodeEvent(typeof value === "string" ? Buffer.from(value) : value);
@@ -30,14 +38,23 @@ test("an event of the contract is read with its instant and without changes", ()
 });
 
 test("a device id alone is an event, without an instant and without an event id", () => {
-  expect(accepted('{"device_id":"x"}')).toEqual({ deviceId: "x", eventId: undefined, tsMs: Number.NaN, fields: { device_id: "x" } });
+  expect(accepted('{"device_id":"x"}')).toEqual({
+    deviceId: "x",
+    eventId: undefined,
+    tsMs: Number.NaN,
+    fields: { device_id: "x" },
+  });
 });
 
 test.each<[string, Buffer | string | null, string]>([
   ["a null value", null, "null-value"],
   ["an empty value", "", "empty-value"],
   ["bytes that are not UTF-8", Buffer.from([0xff, 0xfe]), "invalid-utf8"],
-  ["a UTF-8 surrogate", Buffer.from([...Buffer.from('{"device_id":"'), 0xed, 0xa0, 0x80, ...Buffer.from('"}')]), "invalid-utf8"],
+  [
+    "a UTF-8 surrogate",
+    Buffer.from([...Buffer.from('{"device_id":"'), 0xed, 0xa0, 0x80, ...Buffer.from('"}')]),
+    "invalid-utf8",
+  ],
   ["white space", " \n", "invalid-json"],
   ["a byte order mark alone", "\uFEFF", "invalid-json"],
   ["two byte order marks", `\uFEFF\uFEFF${JSON.stringify(VALID)}`, "invalid-json"],
@@ -72,8 +89,14 @@ test("a temperature beyond every double is refused", () => {
 });
 
 test("A2 null in a contract field is absent, in any other field a value", () => {
-  const nulls = '{"device_id":"d","status":null,"temperature":null,"region":null,"ts":null,"message":null,"event_id":null,"extra":null}';
-  expect(accepted(nulls)).toEqual({ deviceId: "d", eventId: undefined, tsMs: Number.NaN, fields: { device_id: "d", extra: null } });
+  const nulls =
+    '{"device_id":"d","status":null,"temperature":null,"region":null,"ts":null,"message":null,"event_id":null,"extra":null}';
+  expect(accepted(nulls)).toEqual({
+    deviceId: "d",
+    eventId: undefined,
+    tsMs: Number.NaN,
+    fields: { device_id: "d", extra: null },
+  });
 });
 
 test.each<[string, string]>([
@@ -94,9 +117,12 @@ test("A3 nine fraction digits and another offset are instants, the text is kept"
   expect(accepted(withField("ts", '"2026-03-01T12:00:00+02:00"')).tsMs).toBe(Date.UTC(2026, 2, 1, 10));
 });
 
-test.each(["000012300007", "12300007", "dev-a", "Dev-a", "dev-a ", "caf\u00e9", "cafe\u0301", "id-😀"])("A4 the id %j is kept as it is", (id) => {
-  expect(accepted(JSON.stringify({ device_id: id })).deviceId).toBe(id);
-});
+test.each(["000012300007", "12300007", "dev-a", "Dev-a", "dev-a ", "caf\u00e9", "cafe\u0301", "id-😀"])(
+  "A4 the id %j is kept as it is",
+  (id) => {
+    expect(accepted(JSON.stringify({ device_id: id })).deviceId).toBe(id);
+  },
+);
 
 test.each<[string, string, string]>([
   ["a number above 2^53", "9007199254740993", "wrong-type"],
@@ -116,8 +142,10 @@ test("256 characters of two code units each are a device id", () => {
 });
 
 test.each(["status", "region", "message", "event_id"])("%s must be text, well-formed and without NUL", (field) => {
-  for (const json of ["5", "true", "[]", "{}"]) expect(refused(withField(field, json))).toMatchObject({ code: "wrong-type", field });
-  for (const json of ['"a\\u0000"', '"\\udc00"']) expect(refused(withField(field, json))).toMatchObject({ code: "bad-value", field });
+  for (const json of ["5", "true", "[]", "{}"])
+    expect(refused(withField(field, json))).toMatchObject({ code: "wrong-type", field });
+  for (const json of ['"a\\u0000"', '"\\udc00"'])
+    expect(refused(withField(field, json))).toMatchObject({ code: "bad-value", field });
   expect(accepted(withField(field, '"any \\u00e9 text \\\\"')).fields[field]).toBe("any é text \\");
 });
 
@@ -127,7 +155,9 @@ test("an object without a device id is refused, whatever its prototype is said t
 });
 
 test("a __proto__ field is a field like any other and changes no prototype", () => {
-  const event = accepted('{"device_id":"x","status":null,"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}');
+  const event = accepted(
+    '{"device_id":"x","status":null,"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}',
+  );
   expect(Object.getPrototypeOf(event.fields)).toBe(Object.prototype);
   expect(Object.hasOwn(event.fields, "__proto__")).toBe(true);
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
@@ -141,13 +171,33 @@ test("32 levels are accepted, 33 and a million are refused", () => {
 });
 
 test("no bytes and no JSON make the decoder throw", () => {
-  const fields = fc.constantFrom("device_id", "status", "region", "message", "event_id", "temperature", "ts", "__proto__", "x");
-  const almost = fc.dictionary(fields, fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.constant("2026-01-01T00:00:00Z")));
+  const fields = fc.constantFrom(
+    "device_id",
+    "status",
+    "region",
+    "message",
+    "event_id",
+    "temperature",
+    "ts",
+    "__proto__",
+    "x",
+  );
+  const almost = fc.dictionary(
+    fields,
+    fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.constant("2026-01-01T00:00:00Z")),
+  );
   fc.assert(
-    fc.property(fc.oneof(fc.uint8Array(), fc.json().map(Buffer.from), almost.map((object) => Buffer.from(JSON.stringify(object)))), (bytes) => {
-      const decoded = decodeEvent(Buffer.from(bytes));
-      return decoded.ok ? decoded.event.deviceId.length > 0 : decoded.error.message.length > 0;
-    }),
+    fc.property(
+      fc.oneof(
+        fc.uint8Array(),
+        fc.json().map(Buffer.from),
+        almost.map((object) => Buffer.from(JSON.stringify(object))),
+      ),
+      (bytes) => {
+        const decoded = decodeEvent(Buffer.from(bytes));
+        return decoded.ok ? decoded.event.deviceId.length > 0 : decoded.error.message.length > 0;
+      },
+    ),
     { numRuns: 2000 },
   );
 });

@@ -61,8 +61,14 @@ function readFields(fields: Fields, escaped: boolean): Decoded {
     optionalTextError("message", message, escaped) ??
     optionalTextError("event_id", eventId, escaped);
   if (error !== undefined) return { ok: false, error };
-  if (status === null || region === null || message === null || eventId === null || temperature === null || ts === null) dropNulls(fields);
-  const event: DeviceEvent = { deviceId: deviceId as string, fields, tsMs, eventId: (eventId ?? undefined) as string | undefined };
+  if (status === null || region === null || message === null || eventId === null || temperature === null || ts === null)
+    dropNulls(fields);
+  const event: DeviceEvent = {
+    deviceId: deviceId as string,
+    fields,
+    tsMs,
+    eventId: (eventId ?? undefined) as string | undefined,
+  };
   return { ok: true, event };
 }
 
@@ -77,8 +83,11 @@ function deviceIdError(id: unknown, escaped: boolean): EventError | undefined {
   if (error !== undefined) return error;
   // A code point is one or two code units.
   const text = id as string;
-  const isTooLong = text.length > MAX_DEVICE_ID_LENGTH && (text.length > 2 * MAX_DEVICE_ID_LENGTH || [...text].length > MAX_DEVICE_ID_LENGTH);
-  if (text === "" || isTooLong) return failure("bad-value", "device_id", `device_id must have 1 to ${MAX_DEVICE_ID_LENGTH} characters`);
+  const isTooLong =
+    text.length > MAX_DEVICE_ID_LENGTH &&
+    (text.length > 2 * MAX_DEVICE_ID_LENGTH || [...text].length > MAX_DEVICE_ID_LENGTH);
+  if (text === "" || isTooLong)
+    return failure("bad-value", "device_id", `device_id must have 1 to ${MAX_DEVICE_ID_LENGTH} characters`);
   return undefined;
 }
 
@@ -90,20 +99,23 @@ function textError(field: string, value: unknown, escaped: boolean): EventError 
   if (typeof value !== "string") return failure("wrong-type", field, `${field} must be text`);
   if (!escaped) return undefined;
   if (value.includes("\0")) return failure("bad-value", field, `${field} must not contain NUL`);
-  if (!value.isWellFormed()) return failure("bad-value", field, `${field} must be well-formed: it has half of a surrogate pair`);
+  if (!value.isWellFormed())
+    return failure("bad-value", field, `${field} must be well-formed: it has half of a surrogate pair`);
   return undefined;
 }
 
 function temperatureError(value: unknown): EventError | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== "number") return failure("wrong-type", "temperature", "temperature must be a number, without quotes or unit");
+  if (typeof value !== "number")
+    return failure("wrong-type", "temperature", "temperature must be a number, without quotes or unit");
   if (!Number.isFinite(value)) return failure("bad-value", "temperature", "temperature must be a finite number");
   return undefined;
 }
 
 function tsError(value: unknown, tsMs: number): EventError | undefined {
   if (value === undefined || value === null || !Number.isNaN(tsMs)) return undefined;
-  const wanted = "ts must be RFC 3339 text of a real date with an offset and at most 9 fraction digits, such as 2026-01-31T12:00:00Z or 2026-01-31T13:00:00.5+01:00";
+  const wanted =
+    "ts must be RFC 3339 text of a real date with an offset and at most 9 fraction digits, such as 2026-01-31T12:00:00Z or 2026-01-31T13:00:00.5+01:00";
   return failure(typeof value === "string" ? "bad-value" : "wrong-type", "ts", wanted);
 }
 

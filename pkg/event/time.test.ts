@@ -46,7 +46,11 @@ test.each([
 });
 
 test("every instant that JavaScript prints is read back", () => {
-  const instants = fc.date({ min: new Date("0001-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59.999Z"), noInvalidDate: true });
+  const instants = fc.date({
+    min: new Date("0001-01-01T00:00:00Z"),
+    max: new Date("9999-12-31T23:59:59.999Z"),
+    noInvalidDate: true,
+  });
   fc.assert(fc.property(instants, (date) => parseInstant(date.toISOString()) === date.getTime()));
 });
 

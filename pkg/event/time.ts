@@ -30,7 +30,8 @@ function parseToMinute(text: string): number {
   const hour = digits(text, 11, 2);
   const minute = digits(text, 14, 2);
   const separator = text[10];
-  if (text[4] !== "-" || text[7] !== "-" || (separator !== "T" && separator !== "t") || text[13] !== ":") return Number.NaN;
+  if (text[4] !== "-" || text[7] !== "-" || (separator !== "T" && separator !== "t") || text[13] !== ":")
+    return Number.NaN;
   if (!(year >= 0 && month >= 1 && month <= 12 && hour <= 23 && minute <= 59)) return Number.NaN;
   const isLeapYear = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const lastDay = month === 2 && isLeapYear ? 29 : (DAYS_IN_MONTH[month - 1] ?? 0);

@@ -34,7 +34,12 @@ export function createApp(options: AppOptions): Koa {
     ctx.set("Request-Id", randomUUID());
     ctx.set("X-Content-Type-Options", "nosniff");
     await answer(ctx, next, logger);
-    onAnswer?.({ route: routeOf(ctx), method: ctx.method, status: ctx.status, seconds: (performance.now() - started) / 1000 });
+    onAnswer?.({
+      route: routeOf(ctx),
+      method: ctx.method,
+      status: ctx.status,
+      seconds: (performance.now() - started) / 1000,
+    });
   });
   for (const router of routers) app.use(router.routes());
   app.use(refuseUnknown);

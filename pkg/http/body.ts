@@ -41,7 +41,12 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits, lea
 }
 
 /** Feeds the request through `inflater`; rejects with what a callback throws. The connection stays usable: the rest is read and dropped. */
-function consume(request: IncomingMessage, inflater: Transform | undefined, onRaw: (chunk: Buffer) => void, onChunk: (chunk: Buffer) => void): Promise<void> {
+function consume(
+  request: IncomingMessage,
+  inflater: Transform | undefined,
+  onRaw: (chunk: Buffer) => void,
+  onChunk: (chunk: Buffer) => void,
+): Promise<void> {
   const output: Readable = inflater ?? request;
   return new Promise((resolve, reject) => {
     const guard = (handle: (chunk: Buffer) => void) => (chunk: Buffer) => {
@@ -58,7 +63,8 @@ function consume(request: IncomingMessage, inflater: Transform | undefined, onRa
     const close = () => {
       if (!request.readableEnded) cutOff();
     };
-    const broken = (cause: unknown) => finish(new AlertCastError("invalid", "the body is not of its Content-Encoding", { cause }));
+    const broken = (cause: unknown) =>
+      finish(new AlertCastError("invalid", "the body is not of its Content-Encoding", { cause }));
     const finish = (error?: unknown) => {
       request.off("data", raw).off("close", close);
       output.off("data", inflated).off("end", end);

@@ -25,7 +25,8 @@ export function createByteBudget(limitBytes: number): ByteBudget {
       return {
         grow(bytes) {
           if (bytes <= held) return;
-          if (used + bytes - held > limitBytes) throw new AlertCastError("throttled", "too many bytes are being taken in at the moment; try again later");
+          if (used + bytes - held > limitBytes)
+            throw new AlertCastError("throttled", "too many bytes are being taken in at the moment; try again later");
           used += bytes - held;
           held = bytes;
         },

@@ -2,15 +2,17 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import Router from "@koa/router";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { AlertCastError, type ErrorCode } from "../errors.ts";
-import { createLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/catalogue.ts";
+import { createLogger } from "../telemetry/logger.ts";
 import { type Answer, createApp } from "./app.ts";
 import { readBody } from "./body.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { type Checks, createOpsRouter } from "./ops.ts";
 import { type HttpServer, type HttpServerOptions, startHttpServer } from "./server.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const LIMITS = { rawBytes: 1000, inflatedBytes: 5000 };
 const logged: Record<string, unknown>[] = [];
@@ -44,9 +46,14 @@ function testRouter(hanging: Promise<void>): Router {
   return router;
 }
 
-async function start(options: { checks?: Checks; hanging?: Promise<void> } & Partial<HttpServerOptions> = {}): Promise<{ url: string; server: HttpServer }> {
+async function start(
+  options: { checks?: Checks; hanging?: Promise<void> } & Partial<HttpServerOptions> = {},
+): Promise<{ url: string; server: HttpServer }> {
   const { checks = {}, hanging = Promise.resolve(), ...rest } = options;
-  const ops = createOpsRouter({ ready: checks, registry: createMetrics("ingestor", { processMetrics: false }).registry });
+  const ops = createOpsRouter({
+    ready: checks,
+    registry: createMetrics("ingestor", { processMetrics: false }).registry,
+  });
   const app = createApp({ routers: [testRouter(hanging), ops], logger, onAnswer: (answer) => answers.push(answer) });
   const server = await startHttpServer({ handler: app.callback(), port: 0, host: "127.0.0.1", ...rest });
   started.push(server);
@@ -58,7 +65,10 @@ function talk(port: number, sent: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let received = "";
     const socket = connect(port, "127.0.0.1", () => socket.write(sent));
-    socket.on("data", (chunk) => (received += chunk)).on("error", reject).on("close", () => resolve(received));
+    socket
+      .on("data", (chunk) => (received += chunk))
+      .on("error", reject)
+      .on("close", () => resolve(received));
   });
 }
 
@@ -84,7 +94,12 @@ test.each<[ErrorCode, number, string]>([
   expect(response.headers.get("Content-Type")).toBe("application/problem+json");
   expect(response.headers.has("Retry-After")).toBe(status === 429 || status === 503);
   const problem = await json(response);
-  expect(problem).toMatchObject({ type: `/docs/problems/${code}`, status, code, instance: response.headers.get("Request-Id") });
+  expect(problem).toMatchObject({
+    type: `/docs/problems/${code}`,
+    status,
+    code,
+    instance: response.headers.get("Request-Id"),
+  });
   expect(problem.instance).toMatch(/^[0-9a-f-]{36}$/);
   expect(problem.detail === "what to do").toBe(code !== "internal");
 });
@@ -95,7 +110,13 @@ test("an unexpected error tells the client nothing and is logged once, with the 
   const text = await response.text();
   expect(response.status).toBe(500);
   expect(text).not.toContain("hunter2");
-  expect(logged).toEqual([expect.objectContaining({ msg: "request failed", requestId: JSON.parse(text).instance, err: expect.objectContaining({ type: "TypeError" }) })]);
+  expect(logged).toEqual([
+    expect.objectContaining({
+      msg: "request failed",
+      requestId: JSON.parse(text).instance,
+      err: expect.objectContaining({ type: "TypeError" }),
+    }),
+  ]);
 });
 
 test("an unknown path is 404, a known one with another method 405 with Allow", async () => {
@@ -103,7 +124,11 @@ test("an unknown path is 404, a known one with another method 405 with Allow", a
   const unknown = await fetch(`${url}/nothing`);
   expect([unknown.status, (await json(unknown)).code]).toEqual([404, "not-found"]);
   const method = await fetch(`${url}/echo`, { method: "DELETE" });
-  expect([method.status, (await json(method)).code, method.headers.get("Allow")]).toEqual([405, "method-not-allowed", "POST"]);
+  expect([method.status, (await json(method)).code, method.headers.get("Allow")]).toEqual([
+    405,
+    "method-not-allowed",
+    "POST",
+  ]);
   expect(logged).toEqual([]);
 });
 
@@ -120,7 +145,11 @@ test("each answer is reported with its route's pattern, not its path", async () 
 test("bodies are inflated", async () => {
   const { url } = await start();
   const text = "a".repeat(3000);
-  for (const [encoding, body] of [["gzip", gzipSync(text)], ["deflate", deflateSync(text)], ["br", brotliCompressSync(text)]] as const) {
+  for (const [encoding, body] of [
+    ["gzip", gzipSync(text)],
+    ["deflate", deflateSync(text)],
+    ["br", brotliCompressSync(text)],
+  ] as const) {
     expect(await (await post(url, body, { "Content-Encoding": encoding })).json()).toEqual({ bytes: 3000 });
   }
   expect(await (await post(url, "abc", { "Content-Encoding": "Identity" })).json()).toEqual({ bytes: 3 });
@@ -132,7 +161,9 @@ test("a body over the raw or the inflated limit is 413, with or without Content-
   expect((await post(url, "a".repeat(1001))).status).toBe(413);
   expect((await post(url, gzipSync("a".repeat(5001)), { "Content-Encoding": "gzip" })).status).toBe(413);
   const status = await new Promise((resolve, reject) => {
-    const request = httpRequest(`${url}/echo`, { method: "POST" }, (response) => resolve(response.resume().statusCode)).on("error", reject);
+    const request = httpRequest(`${url}/echo`, { method: "POST" }, (response) =>
+      resolve(response.resume().statusCode),
+    ).on("error", reject);
     request.write("a".repeat(600));
     request.end("a".repeat(600));
   });
@@ -179,7 +210,9 @@ test("a header over 16 KiB and what is no HTTP are refused with a problem", asyn
 test("a header or a body that does not arrive in time ends the connection", async () => {
   const { server } = await start({ headersTimeoutMs: 50, requestTimeoutMs: 100 });
   expect(await talk(server.port, "GET /livez HTTP/1.1\r\nHost:")).toContain('"code":"request-timeout"');
-  expect(await talk(server.port, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")).toContain('"code":"request-timeout"');
+  expect(await talk(server.port, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")).toContain(
+    '"code":"request-timeout"',
+  );
   expect(budget.used).toBe(0);
 });
 
@@ -199,7 +232,16 @@ test("a server that ends answers what it has begun, then closes the connection",
   const response = fetch(`${url}/slow`);
   await fetch(`${url}/livez`);
   ending.abort();
-  await expect.poll(() => fetch(`${url}/livez`).then(() => "open", () => "closed"), { timeout: 60_000 }).toBe("closed");
+  await expect
+    .poll(
+      () =>
+        fetch(`${url}/livez`).then(
+          () => "open",
+          () => "closed",
+        ),
+      { timeout: 60_000 },
+    )
+    .toBe("closed");
   release();
   expect(await (await response).json()).toEqual({ done: true });
   await running;
@@ -207,7 +249,10 @@ test("a server that ends answers what it has begun, then closes the connection",
 
 test("a server that ends cuts what has not ended by the deadline", async () => {
   const { url, server } = await start({ hanging: new Promise(() => {}), drainMs: 50 });
-  const response = fetch(`${url}/slow`).then(() => "answered", () => "cut");
+  const response = fetch(`${url}/slow`).then(
+    () => "answered",
+    () => "cut",
+  );
   await fetch(`${url}/livez`);
   await server.run(AbortSignal.abort());
   expect(await response).toBe("cut");
@@ -224,7 +269,10 @@ test("readiness names what is missing, liveness does not ask for it", async () =
   expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: "ok" });
   const missing = await fetch(`${url}/readyz`);
   expect(missing.status).toBe(503);
-  expect(await missing.json()).toMatchObject({ code: "unavailable", errors: [{ field: "kafka", message: "not connected yet" }] });
+  expect(await missing.json()).toMatchObject({
+    code: "unavailable",
+    errors: [{ field: "kafka", message: "not connected yet" }],
+  });
   kafka = true;
   expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: "ready" });
 });

@@ -36,5 +36,10 @@ function report(ctx: RouterContext, status: string, checks: Checks): void {
   });
   ctx.set("Cache-Control", "no-store");
   if (errors.length === 0) ctx.body = { status };
-  else sendProblem(ctx, { code: "unavailable", detail: `Missing: ${errors.map(({ field }) => field).join(", ")}.`, errors });
+  else
+    sendProblem(ctx, {
+      code: "unavailable",
+      detail: `Missing: ${errors.map(({ field }) => field).join(", ")}.`,
+      errors,
+    });
 }

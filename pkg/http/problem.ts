@@ -50,7 +50,8 @@ export function statusOf(code: ProblemCode): number {
 
 /** What a client may know of anything that was thrown. */
 export function problemOf(error: unknown): Problem {
-  if (!(error instanceof AlertCastError) || error.code === "internal") return { code: "internal", detail: INTERNAL_DETAIL };
+  if (!(error instanceof AlertCastError) || error.code === "internal")
+    return { code: "internal", detail: INTERNAL_DETAIL };
   const code = error.code === "fenced" || error.code === "halted" ? "unavailable" : error.code;
   return { code, detail: error.message };
 }
@@ -71,7 +72,10 @@ export function problemBody(problem: Problem, requestId?: string): string {
 }
 
 /** Answers a request with a problem. */
-export function sendProblem(ctx: Pick<ParameterizedContext, "status" | "body" | "type" | "set" | "response">, problem: Problem): void {
+export function sendProblem(
+  ctx: Pick<ParameterizedContext, "status" | "body" | "type" | "set" | "response">,
+  problem: Problem,
+): void {
   const retryAfter = problem.retryAfter ?? RETRY_AFTER[problem.code];
   ctx.status = statusOf(problem.code);
   if (retryAfter !== undefined) ctx.set("Retry-After", String(retryAfter));

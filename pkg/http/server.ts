@@ -1,5 +1,5 @@
 // Decides the limits of a listening socket and how it ends: it stops listening, lets requests finish, then cuts them.
-import { createServer, type IncomingMessage, STATUS_CODES, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { AlertCastError } from "../errors.ts";
@@ -33,7 +33,15 @@ const MAX_HEADER_BYTES = 16 * 1024;
 
 /** Listens. Throws `unavailable` if the port cannot be had. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { handler, port, host, maxConnections = 1024, drainMs = 10_000, headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 } = options;
+  const {
+    handler,
+    port,
+    host,
+    maxConnections = 1024,
+    drainMs = 10_000,
+    headersTimeoutMs = 10_000,
+    requestTimeoutMs = 30_000,
+  } = options;
   const limits = {
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
@@ -73,7 +81,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
 async function listen(server: Server, port: number, host: string | undefined): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => reject(new AlertCastError("unavailable", `cannot listen on port ${port}`, { cause })));
+    server.once("error", (cause) =>
+      reject(new AlertCastError("unavailable", `cannot listen on port ${port}`, { cause })),
+    );
     server.listen({ port, host }, resolve);
   });
   server.removeAllListeners("error");
@@ -116,7 +126,9 @@ function refuseConnection(error: Error & { code?: string }, socket: Duplex & { b
 }
 
 function connectionProblem(code: string | undefined): Problem {
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return { code: "request-timeout", detail: "Send the header within 10 s and the whole request within 30 s." };
-  if (code === "HPE_HEADER_OVERFLOW") return { code: "too-large", detail: `The header may have ${MAX_HEADER_BYTES} bytes.` };
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return { code: "request-timeout", detail: "Send the header within 10 s and the whole request within 30 s." };
+  if (code === "HPE_HEADER_OVERFLOW")
+    return { code: "too-large", detail: `The header may have ${MAX_HEADER_BYTES} bytes.` };
   return { code: "invalid", detail: "This is not HTTP/1.1." };
 }

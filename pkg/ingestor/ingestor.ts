@@ -2,7 +2,7 @@
 import type Router from "@koa/router";
 import type { Checks } from "../http/ops.ts";
 import { runTasks, type Task } from "../lifecycle/run-tasks.ts";
-import { type Sleep, sleep as realSleep } from "../lifecycle/sleep.ts";
+import { sleep as realSleep, type Sleep } from "../lifecycle/sleep.ts";
 import type { EventLog } from "../log/log.ts";
 import type { Metrics } from "../telemetry/catalogue.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -50,12 +50,28 @@ export function createIngestor(options: IngestorOptions): Ingestor {
   const tasks = [createTickTask({ publisher, logger, sleep })];
   if (simulator !== undefined && simulator.rate > 0) {
     const fleet = simulate(simulator.seed, simulator.devices);
-    tasks.push(createSimulatorTask({ simulator: fleet, rate: simulator.rate, publisher, metrics, logger, sleep, elapsedMs, nowMs }));
+    tasks.push(
+      createSimulatorTask({
+        simulator: fleet,
+        rate: simulator.rate,
+        publisher,
+        metrics,
+        logger,
+        sleep,
+        elapsedMs,
+        nowMs,
+      }),
+    );
   }
   return {
     router: createIngestRouter({ publisher, metrics, limits: { ...DEFAULT_LIMITS, ...options.limits } }),
     checks: {
-      log: () => (publisher.lastAppend === "acknowledged" ? true : publisher.lastAppend === "failed" ? "the last append failed" : "nothing was appended yet"),
+      log: () =>
+        publisher.lastAppend === "acknowledged"
+          ? true
+          : publisher.lastAppend === "failed"
+            ? "the last append failed"
+            : "nothing was appended yet",
     },
     run: (signal) => runTasks(tasks, signal),
   };

@@ -42,13 +42,15 @@ const BROKEN_ARRAY: EventError = {
 export function readIntake(body: Buffer, format: BodyFormat, limits: IntakeLimits): Intake {
   const text = trimJson(body);
   const judge = createJudge(limits);
-  if (format === "ndjson") for (const line of splitLines(text)) judge.event(line);
-  else if (!isJsonArray(text)) text.length > 0 && judge.event(text);
-  else {
+  if (format === "ndjson") {
+    for (const line of splitLines(text)) judge.event(line);
+  } else if (isJsonArray(text)) {
     const members = splitArray(text);
     let next = members.next();
     for (; next.done !== true; next = members.next()) judge.event(next.value);
     if (!next.value) judge.refuseAll(BROKEN_ARRAY);
+  } else if (text.length > 0) {
+    judge.event(text);
   }
   return judge.intake();
 }
@@ -66,7 +68,8 @@ function createJudge(limits: IntakeLimits) {
   return {
     event(value: Buffer) {
       const index = valid.length + rejected;
-      if (index >= limits.events) throw new AlertCastError("too-large", `a request may hold ${limits.events} events; send them in parts`);
+      if (index >= limits.events)
+        throw new AlertCastError("too-large", `a request may hold ${limits.events} events; send them in parts`);
       if (value.length > limits.eventBytes) {
         reject(index, { code: "too-large", field: "", message: `an event may have ${limits.eventBytes} bytes` });
         return;

@@ -41,24 +41,35 @@ export function createPublisher(options: PublisherOptions): Publisher {
     // The log's stamp lies between here and the acknowledgement: a partition counts as quiet a little early rather than late.
     const startedMs = elapsedMs();
     const observe = metrics.logAppendDuration.startTimer();
-    lastAppend = await log.append(records).then(
-      () => "acknowledged" as const,
-      (error: unknown) => {
-        lastAppend = "failed";
-        throw error;
-      },
-    ).finally(observe);
+    try {
+      await log.append(records);
+      lastAppend = "acknowledged";
+    } catch (error) {
+      lastAppend = "failed";
+      throw error;
+    } finally {
+      observe();
+    }
     for (const { partition } of records) writtenMs[partition] = startedMs;
   };
 
   return {
     async publish(events, traceparent) {
       const headers = traceparent === undefined ? {} : { headers: { [TRACEPARENT_HEADER]: traceparent } };
-      await append(events.map(({ deviceId, value }) => ({ partition: homePartition(deviceId, topicPartitions), key: deviceId, value, ...headers })));
+      await append(
+        events.map(({ deviceId, value }) => ({
+          partition: homePartition(deviceId, topicPartitions),
+          key: deviceId,
+          value,
+          ...headers,
+        })),
+      );
     },
     async tick(quietMs) {
       const latestMs = elapsedMs() - quietMs;
-      const ticks = writtenMs.flatMap((ms, partition) => (ms <= latestMs ? [{ partition, key: null, value: null, headers: { [TICK_HEADER]: "1" } }] : []));
+      const ticks = writtenMs.flatMap((ms, partition) =>
+        ms <= latestMs ? [{ partition, key: null, value: null, headers: { [TICK_HEADER]: "1" } }] : [],
+      );
       if (ticks.length === 0) return 0;
       await append(ticks);
       metrics.ticksAppended.inc(ticks.length);

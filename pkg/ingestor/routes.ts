@@ -83,7 +83,8 @@ async function take(ctx: RouterContext, intake: Intake, publisher: Publisher): P
     await publisher.publish(valid, TRACEPARENT.test(traceparent) ? traceparent : undefined);
   } catch (cause) {
     if (!hasCode(cause, "unavailable")) throw cause;
-    const detail = "The log did not confirm these events, so it is unknown which of them were written. Send them again with the same event_id.";
+    const detail =
+      "The log did not confirm these events, so it is unknown which of them were written. Send them again with the same event_id.";
     throw new AlertCastError("unavailable", detail, { cause });
   }
   ctx.status = 202;
@@ -93,7 +94,8 @@ async function take(ctx: RouterContext, intake: Intake, publisher: Publisher): P
 function refuseAll(ctx: RouterContext, intake: Intake): void {
   const { rejected, errors, rejectedByCode } = intake;
   const code = rejected > 0 && rejectedByCode.get("too-large") === rejected ? "too-large" : "invalid";
-  const detail = rejected === 0 ? "The body holds no event." : "The body holds no valid event; errors says what is wrong with each.";
+  const detail =
+    rejected === 0 ? "The body holds no event." : "The body holds no valid event; errors says what is wrong with each.";
   sendProblem(ctx, { code, detail, errors, members: { accepted: 0, rejected } });
 }
 
@@ -103,10 +105,15 @@ function countOffered(metrics: Metrics, intake: Intake): void {
 }
 
 function formatOf(contentType: string): BodyFormat {
-  const [type = "", ...parameters] = contentType.toLowerCase().split(";").map((part) => part.trim());
+  const [type = "", ...parameters] = contentType
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
   const format = FORMATS.get(type);
-  if (format === undefined) throw new AlertCastError("unsupported-media", `Content-Type must be ${[...FORMATS.keys()].join(", ")}`);
+  if (format === undefined)
+    throw new AlertCastError("unsupported-media", `Content-Type must be ${[...FORMATS.keys()].join(", ")}`);
   const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice("charset=".length);
-  if (charset !== undefined && !["utf-8", '"utf-8"', "us-ascii"].includes(charset)) throw new AlertCastError("unsupported-media", "the charset must be utf-8");
+  if (charset !== undefined && !["utf-8", '"utf-8"', "us-ascii"].includes(charset))
+    throw new AlertCastError("unsupported-media", "the charset must be utf-8");
   return format;
 }

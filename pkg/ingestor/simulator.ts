@@ -46,7 +46,13 @@ export function simulate(seed: number, devices: number): Simulator {
   const between = (low: number, high: number) => low + (high - low) * random();
   const fleet = Array.from({ length: devices }, (_, index): Device => {
     const normalTemperature = between(35, 60);
-    return { id: `dev-${index + 1}`, region: REGIONS[Math.floor(random() * REGIONS.length)] ?? "", normalTemperature, temperature: normalTemperature, fault: undefined };
+    return {
+      id: `dev-${index + 1}`,
+      region: REGIONS[Math.floor(random() * REGIONS.length)] ?? "",
+      normalTemperature,
+      temperature: normalTemperature,
+      fault: undefined,
+    };
   });
   let count = 0;
   return {

@@ -28,7 +28,10 @@ test("an abort from outside ends all without an error", async () => {
 });
 
 test("tasks started after the abort see it", async () => {
-  await runTasks([async (signal) => expect(signal.aborted).toBe(true), (signal) => sleep(1e9, signal)], AbortSignal.abort());
+  await runTasks(
+    [async (signal) => expect(signal.aborted).toBe(true), (signal) => sleep(1e9, signal)],
+    AbortSignal.abort(),
+  );
 });
 
 test("a task that rejects with the abort itself has ended, one that fails while ending has failed", async () => {
@@ -52,5 +55,7 @@ test("several failures are all reported", async () => {
   const failing = (message: string) => async () => {
     throw new Error(message);
   };
-  await expect(runTasks([failing("a"), failing("b")], never)).rejects.toMatchObject({ errors: [new Error("a"), new Error("b")] });
+  await expect(runTasks([failing("a"), failing("b")], never)).rejects.toMatchObject({
+    errors: [new Error("a"), new Error("b")],
+  });
 });

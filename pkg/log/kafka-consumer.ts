@@ -9,6 +9,8 @@ import { pause, settled, within } from "./wait.ts";
 
 const DISPOSE_TIMEOUT_MS = 5_000;
 const COMMIT_TIMEOUT_MS = 10_000;
+/** About 45 s: room for a broker's restart, but less than the minute after which we count as dead. */
+const RETRY = { retries: 25, initialRetryTime: 200, maxRetryTime: 2_000 };
 const MAX_START_PAUSE_MS = 2_000;
 /** How often, and how far apart, an offset must be found out of range before we believe it. */
 const RANGE_CHECKS = 2;
@@ -164,7 +166,7 @@ export class KafkaConsumer implements LogConsumer {
 
   #newAttempt(): Attempt {
     const { connection, topic, group, ...settings } = this.#settings;
-    const retry = { retries: 8, initialRetryTime: 200, maxRetryTime: 2_000, restartOnFailure: async () => false };
+    const retry = { ...RETRY, restartOnFailure: async () => false };
     const client = newClient(connection, { requestTimeoutMs: 30_000, retry, onLog: (entry) => this.#onLog(entry) });
     const consumer = client.kafka.consumer({
       groupId: group,

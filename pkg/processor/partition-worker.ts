@@ -146,7 +146,7 @@ export class PartitionWorker {
     this.#committedOffset = claim.nextOffset;
     this.#pending = new Pending(claim.nextOffset);
     this.#commitError = undefined;
-    this.#restore = new Restore({
+    const restore = new Restore({
       partition: this.partition,
       claim,
       range,
@@ -155,14 +155,15 @@ export class PartitionWorker {
       detector: this.#deps.detector,
       warn: (fields, message) => this.#deps.logger.warn(fields, message),
     });
-    this.#detector = this.#restore.detector;
+    this.#restore = restore;
+    this.#detector = restore.detector;
     this.#phase = "replaying";
     this.#snapshotAtMs = this.#deps.now();
     this.#entriesSinceSnapshot = 0;
     this.#ruleSetId = claim.ruleSetId ?? -1;
-    if (this.#restore.isDone(this.#restore.fromOffset)) this.#goLive();
     this.#queue.clear();
-    this.#control.seek(this.#restore.fromOffset);
+    if (restore.isDone(restore.fromOffset)) this.#goLive();
+    this.#control.seek(restore.fromOffset);
   }
 
   #compiled(claim: Claim): Map<number, RuleSet> {
@@ -357,9 +358,9 @@ export class PartitionWorker {
     this.#control.pause();
     this.#detector = undefined;
     this.#restore = undefined;
-    const fields = { partition: this.partition, error: messageOf(error) };
-    if (hasCode(error, "fenced")) this.#deps.logger.warn(fields, "partition lost to another owner");
-    else this.#deps.logger.error({ ...fields, stack: error instanceof Error ? error.stack : "" }, "partition given up");
+    const { partition } = this;
+    if (hasCode(error, "fenced")) this.#deps.logger.warn({ partition }, "partition lost to another owner");
+    else this.#deps.logger.error({ partition, err: error }, "partition given up");
     await pause(this.#deps.limits.reclaimMs, this.#abort.signal);
     this.#control.resume();
   }

@@ -57,11 +57,28 @@ export function createMetrics(component: Component | readonly Component[], optio
 
 function ingestMetrics(declare: Declare) {
   return {
-    eventsReceived: declare.counter("alertcast_events_received_total", "Events offered, valid or not", { source: SOURCES }),
-    eventsAccepted: declare.counter("alertcast_events_accepted_total", "Events that the log has acknowledged", { source: SOURCES }),
-    eventsRejected: declare.counter("alertcast_events_rejected_total", "Events that were refused at the door", { source: SOURCES, code: EVENT_ERROR_CODES }),
-    ingestDuration: declare.histogram("alertcast_ingest_duration_seconds", "From the request's arrival to its answer", REQUEST_BUCKETS, { source: ["http"], class: CLASSES }),
-    logAppendDuration: declare.histogram("alertcast_log_append_duration_seconds", "One append to the log, until acknowledged or given up", REQUEST_BUCKETS, {}),
+    eventsReceived: declare.counter("alertcast_events_received_total", "Events offered, valid or not", {
+      source: SOURCES,
+    }),
+    eventsAccepted: declare.counter("alertcast_events_accepted_total", "Events that the log has acknowledged", {
+      source: SOURCES,
+    }),
+    eventsRejected: declare.counter("alertcast_events_rejected_total", "Events that were refused at the door", {
+      source: SOURCES,
+      code: EVENT_ERROR_CODES,
+    }),
+    ingestDuration: declare.histogram(
+      "alertcast_ingest_duration_seconds",
+      "From the request's arrival to its answer",
+      REQUEST_BUCKETS,
+      { source: ["http"], class: CLASSES },
+    ),
+    logAppendDuration: declare.histogram(
+      "alertcast_log_append_duration_seconds",
+      "One append to the log, until acknowledged or given up",
+      REQUEST_BUCKETS,
+      {},
+    ),
     ticksAppended: declare.counter("alertcast_ticks_appended_total", "Ticks appended to partitions without events", {}),
   };
 }
@@ -69,23 +86,56 @@ function ingestMetrics(declare: Declare) {
 function processMetrics(declare: Declare) {
   return {
     eventsProcessed: declare.counter("alertcast_events_processed_total", "Log entries whose batch was committed", {}),
-    eventsQuarantined: declare.counter("alertcast_events_quarantined_total", "Entries that became dead letters", { code: EVENT_ERROR_CODES }),
-    eventsLate: declare.counter("alertcast_events_late_total", "Events older than the device's newest, within the out-of-order window", {}),
+    eventsQuarantined: declare.counter("alertcast_events_quarantined_total", "Entries that became dead letters", {
+      code: EVENT_ERROR_CODES,
+    }),
+    eventsLate: declare.counter(
+      "alertcast_events_late_total",
+      "Events older than the device's newest, within the out-of-order window",
+      {},
+    ),
     eventsRepeated: declare.counter("alertcast_events_repeated_total", "Events an alarm had taken before", {}),
-    batchesFinished: declare.counter("alertcast_batches_finished_total", "Batches by how they ended", { outcome: ["committed", "fenced", "unknown", "failed"] }),
-    batchDuration: declare.histogram("alertcast_batch_duration_seconds", "Time of a batch by phase", REQUEST_BUCKETS, { phase: ["wait", "decode", "rules", "commit"] }),
-    eventCommitDelay: declare.histogram("alertcast_event_commit_delay_seconds", "From an entry's append to its commit", DELAY_BUCKETS, {}),
-    partitionLagSeconds: declare.gauge("alertcast_partition_lag_seconds", "Age of the oldest entry not yet committed", { topic: undefined, partition: undefined }),
-    partitionLagMessages: declare.gauge("alertcast_partition_lag_messages", "Entries not yet committed", { topic: undefined, partition: undefined }),
-    partitionHalted: declare.gauge("alertcast_partition_halted", "1 while the partition waits for a person", { topic: undefined, partition: undefined }),
-    rulesEvaluated: declare.counter("alertcast_rules_evaluated_total", "Evaluations by rule and result", { rule: undefined, result: ["true", "false", "unknown"] }),
+    batchesFinished: declare.counter("alertcast_batches_finished_total", "Batches by how they ended", {
+      outcome: ["committed", "fenced", "unknown", "failed"],
+    }),
+    batchDuration: declare.histogram("alertcast_batch_duration_seconds", "Time of a batch by phase", REQUEST_BUCKETS, {
+      phase: ["wait", "decode", "rules", "commit"],
+    }),
+    eventCommitDelay: declare.histogram(
+      "alertcast_event_commit_delay_seconds",
+      "From an entry's append to its commit",
+      DELAY_BUCKETS,
+      {},
+    ),
+    partitionLagSeconds: declare.gauge("alertcast_partition_lag_seconds", "Age of the oldest entry not yet committed", {
+      topic: undefined,
+      partition: undefined,
+    }),
+    partitionLagMessages: declare.gauge("alertcast_partition_lag_messages", "Entries not yet committed", {
+      topic: undefined,
+      partition: undefined,
+    }),
+    partitionHalted: declare.gauge("alertcast_partition_halted", "1 while the partition waits for a person", {
+      topic: undefined,
+      partition: undefined,
+    }),
+    rulesEvaluated: declare.counter("alertcast_rules_evaluated_total", "Evaluations by rule and result", {
+      rule: undefined,
+      result: ["true", "false", "unknown"],
+    }),
   };
 }
 
 function ticketMetrics(declare: Declare) {
   return {
-    ticketsOpened: declare.counter("alertcast_tickets_opened_total", "Tickets opened", { rule: undefined, severity: SEVERITIES }),
-    ticketsResolved: declare.counter("alertcast_tickets_resolved_total", "Tickets resolved", { severity: SEVERITIES, cause: ["recovered", "person", "rules", "retired"] }),
+    ticketsOpened: declare.counter("alertcast_tickets_opened_total", "Tickets opened", {
+      rule: undefined,
+      severity: SEVERITIES,
+    }),
+    ticketsResolved: declare.counter("alertcast_tickets_resolved_total", "Tickets resolved", {
+      severity: SEVERITIES,
+      cause: ["recovered", "person", "rules", "retired"],
+    }),
     ticketsReopened: declare.counter("alertcast_tickets_reopened_total", "Tickets reopened", {
       severity: SEVERITIES,
       why: ["condition", "worse", "still-failing", "person"],
@@ -95,19 +145,39 @@ function ticketMetrics(declare: Declare) {
 
 function apiMetrics(declare: Declare) {
   return {
-    ticketsOpen: declare.gauge("alertcast_tickets_open", "Unresolved tickets, from the maintained counts", { severity: SEVERITIES, status: ["open", "acknowledged"] }),
+    ticketsOpen: declare.gauge("alertcast_tickets_open", "Unresolved tickets, from the maintained counts", {
+      severity: SEVERITIES,
+      status: ["open", "acknowledged"],
+    }),
     countersAge: declare.gauge("alertcast_counters_age_seconds", "Since Redis last took a value", {}),
     deadLettersStored: declare.gauge("alertcast_dead_letters_stored", "Dead letters in the database", {}),
-    apiRequests: declare.counter("alertcast_api_requests_total", "Requests by route, method and class of status", { route: undefined, method: undefined, class: CLASSES }),
-    apiDuration: declare.histogram("alertcast_api_duration_seconds", "From a request's arrival to its answer", REQUEST_BUCKETS, { route: undefined }),
-    statsServed: declare.counter("alertcast_stats_served_total", "Answers to /stats by where the numbers came from", { source: ["redis", "postgres"] }),
+    apiRequests: declare.counter("alertcast_api_requests_total", "Requests by route, method and class of status", {
+      route: undefined,
+      method: undefined,
+      class: CLASSES,
+    }),
+    apiDuration: declare.histogram(
+      "alertcast_api_duration_seconds",
+      "From a request's arrival to its answer",
+      REQUEST_BUCKETS,
+      { route: undefined },
+    ),
+    statsServed: declare.counter("alertcast_stats_served_total", "Answers to /stats by where the numbers came from", {
+      source: ["redis", "postgres"],
+    }),
   };
 }
 
 function commonMetrics(declare: Declare) {
   return {
-    dependencyUp: declare.gauge("alertcast_dependency_up", "1 if the last use of the dependency succeeded", { component: undefined, dependency: undefined }),
-    buildInfo: declare.gauge("alertcast_build_info", "1 for each component that runs", { component: undefined, version: undefined }),
+    dependencyUp: declare.gauge("alertcast_dependency_up", "1 if the last use of the dependency succeeded", {
+      component: undefined,
+      dependency: undefined,
+    }),
+    buildInfo: declare.gauge("alertcast_build_info", "1 for each component that runs", {
+      component: undefined,
+      version: undefined,
+    }),
   };
 }
 
@@ -118,7 +188,12 @@ type Name<L extends Labels> = Extract<keyof L, string>;
 interface Declare {
   counter<const L extends Labels>(name: string, help: string, labels: L): Counter<Name<L>>;
   gauge<const L extends Labels>(name: string, help: string, labels: L): Gauge<Name<L>>;
-  histogram<const L extends Labels>(name: string, help: string, buckets: readonly number[], labels: L): Histogram<Name<L>>;
+  histogram<const L extends Labels>(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labels: L,
+  ): Histogram<Name<L>>;
 }
 
 function declarations(registry: Registry, running: readonly Component[]) {

@@ -44,8 +44,8 @@ WHERE ticket.id = r.id`;
 const INSERT_EVENTS = `
 INSERT INTO ticket_event (ticket_id, at, type, cause, why, from_severity, to_severity, by, notify, rule_version, evidence)
 SELECT r.ticket_id, r.at, r.type, r.cause, r.why, r.from_severity, r.to_severity, r.by, r.notify, r.rule_version, r.evidence
-FROM json_to_recordset($1::json) WITH ORDINALITY AS r (ticket_id bigint, at timestamptz, type text, cause text, why text,
-  from_severity text, to_severity text, by text, notify boolean, rule_version text, evidence text, n bigint)
+FROM json_to_recordset($1::json) AS r (ticket_id bigint, at timestamptz, type text, cause text, why text,
+  from_severity text, to_severity text, by text, notify boolean, rule_version text, evidence text, n integer)
 ORDER BY r.n`;
 
 const ADD_COUNTS = `

@@ -1,10 +1,8 @@
 // Writes the SQL of lists: one keyset condition and one index for each combination of filters, nothing that grows with depth.
 // Never runs it.
-import type { Severity } from "../rule/model.ts";
 import { SEVERITIES } from "../rule/model.ts";
 import { STATUSES } from "./counts.ts";
 import { type PageRequest, type Position, SCAN_LIMIT, type TicketFilter } from "./read.ts";
-import type { TicketStatus } from "./ticket.ts";
 
 export interface Statement {
   readonly text: string;
@@ -26,8 +24,17 @@ export const SUMMARY_COLUMNS = `${PLAIN_COLUMNS}, ${TIME_COLUMNS.map(instant).jo
 
 const DEAD_LETTER_COLUMNS = `id, topic, partition, record_offset, ${instant("append_time")}, key, value, headers, code, field,
   message, ${instant("created_at")}`;
-/** On the stored columns: a bare name would mean the text of the select list. */
-const newestFirst = (table: string) => `ORDER BY ${table}.created_at DESC, ${table}.id DESC`;
+/**
+ * What lists are ordered by. Where a filter leads it is written as the filter's indexes have it, so that no other index
+ * can give this order (0003_ticket_lists.sql).
+ */
+const NEWEST_KEY = "created_at";
+const FILTER_KEY = "(created_at AT TIME ZONE 'UTC')";
+type Key = typeof NEWEST_KEY | typeof FILTER_KEY;
+
+function newestFirst(key: Key): string {
+  return `ORDER BY ${key} DESC, id DESC`;
+}
 
 /** Collects values and gives out their places ($1, $2, ...). */
 function placeholders() {
@@ -42,9 +49,10 @@ function conditions(parts: readonly (string | undefined)[]): string {
 }
 
 /** Row values, not `OR`: only they start in the index where the last page ended. */
-function beyond(after: Position | undefined, place: Place): string | undefined {
+function beyond(key: Key, after: Position | undefined, place: Place): string | undefined {
   if (after === undefined) return undefined;
-  return `(created_at, id) < (${place(after.createdAt)}::timestamptz, ${place(after.id)}::bigint)`;
+  const time = `${place(after.createdAt)}::timestamptz${key === FILTER_KEY ? " AT TIME ZONE 'UTC'" : ""}`;
+  return `(${key}, id) < (${time}, ${place(after.id)}::bigint)`;
 }
 
 /** Only words of our own lists get into the text. */
@@ -59,72 +67,83 @@ function literals<T extends string>(known: readonly T[], wanted: readonly T[] | 
 export function listTickets(filter: TicketFilter, page: PageRequest): Statement {
   const { values, place } = placeholders();
   const lead = leadOf(filter, place);
-  const keyset = beyond(page.after, place);
+  const key = lead.kind === "all" ? NEWEST_KEY : FILTER_KEY;
+  const keyset = beyond(key, page.after, place);
   const limit = `LIMIT ${place(page.limit + 1)}`;
-  if (lead.kind === "states") return { text: mergedStates(lead.branches, keyset, limit), values };
-  if (lead.rest === undefined) {
-    const where = conditions([...lead.where, keyset]);
-    const text = `SELECT ${SUMMARY_COLUMNS}, true AS matches, false AS scan_end FROM ticket t ${where} ${newestFirst("t")} ${limit}`;
-    return { text, values };
+  return { text: selectTickets(lead, keyset, limit), values };
+}
+
+function selectTickets(lead: Lead, keyset: string | undefined, limit: string): string {
+  const range = (key: Key, where: readonly string[]) =>
+    `SELECT ${STORED_COLUMNS}, ${key} AS listed_at FROM ticket ${conditions([...where, keyset])} ${newestFirst(key)}`;
+  const outer = (from: string, flags = "true AS matches, false AS scan_end", where = "") =>
+    `SELECT ${SUMMARY_COLUMNS}, ${flags} FROM (${from}) t ${where} ORDER BY t.listed_at DESC, t.id DESC ${limit}`;
+  switch (lead.kind) {
+    case "all":
+      return outer(`${range(NEWEST_KEY, [])} ${limit}`);
+    case "states":
+      return outer(lead.branches.map((branch) => `(${range(FILTER_KEY, [branch])} ${limit})`).join(" UNION ALL "));
+    case "range":
+      return outer(`${range(FILTER_KEY, lead.where)} ${limit}`);
+    case "scan":
+      return outer(
+        `SELECT *, row_number() OVER (ORDER BY listed_at DESC, id DESC) AS n
+         FROM (${range(FILTER_KEY, lead.where)} LIMIT ${SCAN_LIMIT}) s`,
+        `(${lead.rest}) AS matches, n = ${SCAN_LIMIT} AS scan_end`,
+        `WHERE (${lead.rest}) OR n = ${SCAN_LIMIT}`,
+      );
   }
-  const where = conditions([...lead.where, keyset]);
-  const text = `
-SELECT ${SUMMARY_COLUMNS}, (${lead.rest}) AS matches, n = ${SCAN_LIMIT} AS scan_end
-FROM (
-  SELECT ${STORED_COLUMNS}, row_number() OVER (ORDER BY created_at DESC, id DESC) AS n
-  FROM ticket ${where} ORDER BY created_at DESC, id DESC LIMIT ${SCAN_LIMIT}
-) t
-WHERE (${lead.rest}) OR n = ${SCAN_LIMIT} ${newestFirst("t")} ${limit}`;
-  return { text, values };
 }
 
 type Lead =
+  | { readonly kind: "all" }
   /** (status, severity) pairs: each is a range of ticket_by_state; they are merged. */
   | { readonly kind: "states"; readonly branches: readonly string[] }
-  /** One range of another index, and what is checked on each of its rows. */
-  | { readonly kind: "range"; readonly where: readonly string[]; readonly rest: string | undefined };
+  /** One range of another index. */
+  | { readonly kind: "range"; readonly where: readonly string[] }
+  /** The same, and what is checked on each of its rows, of which at most SCAN_LIMIT are looked at. */
+  | { readonly kind: "scan"; readonly where: readonly string[]; readonly rest: string };
 
 /** The index that leads: the filter that leaves the fewest rows. */
 function leadOf(filter: TicketFilter, place: Place): Lead {
   const { statuses, severities, device, rule } = filter;
-  const states = [
-    statuses === undefined ? undefined : `status IN (${literals<TicketStatus>(STATUSES, statuses).join(", ")})`,
-    severities === undefined ? undefined : `severity IN (${literals<Severity>(SEVERITIES, severities).join(", ")})`,
-  ];
-  const rest = (...more: (string | undefined)[]) => {
-    const parts = [...more, ...states].filter((part) => part !== undefined);
-    return parts.length === 0 ? undefined : parts.join(" AND ");
-  };
   if (device !== undefined) {
     const where = [`device_id = ${place(device)}`];
-    return { kind: "range", where, rest: rest(rule === undefined ? undefined : `rule_id = ${place(rule)}`) };
+    return rangeOrScan(where, [rule === undefined ? undefined : `rule_id = ${place(rule)}`, ...stateConditions(filter)]);
   }
   if (rule !== undefined) {
     const where = [`rule_id = ${place(rule)}`];
-    // ticket_unresolved_by_rule; else ticket_by_rule.
     if (statuses !== undefined && !statuses.includes("resolved")) where.push("status <> 'resolved'");
-    return { kind: "range", where, rest: rest() };
+    return rangeOrScan(where, stateConditions(filter));
   }
-  if (statuses === undefined && severities === undefined) return { kind: "range", where: [], rest: undefined };
-  const branches = literals<TicketStatus>(STATUSES, statuses).flatMap((status) =>
-    literals<Severity>(SEVERITIES, severities).map((severity) => `status = ${status} AND severity = ${severity}`),
+  if (statuses === undefined && severities === undefined) return { kind: "all" };
+  const branches = literals(STATUSES, statuses).flatMap((status) =>
+    literals(SEVERITIES, severities).map((severity) => `status = ${status} AND severity = ${severity}`),
   );
   return { kind: "states", branches };
 }
 
-function mergedStates(branches: readonly string[], keyset: string | undefined, limit: string): string {
-  const ranges = branches.map((branch) => `SELECT ${STORED_COLUMNS} FROM ticket ${conditions([branch, keyset])}`);
-  return `
-SELECT ${SUMMARY_COLUMNS}, true AS matches, false AS scan_end
-FROM (
-  ${ranges.join("\n  UNION ALL ")}
-) t ${newestFirst("t")} ${limit}`;
+function stateConditions({ statuses, severities }: TicketFilter): (string | undefined)[] {
+  return [
+    statuses === undefined ? undefined : `status IN (${literals(STATUSES, statuses).join(", ")})`,
+    severities === undefined ? undefined : `severity IN (${literals(SEVERITIES, severities).join(", ")})`,
+  ];
+}
+
+function rangeOrScan(where: readonly string[], others: readonly (string | undefined)[]): Lead {
+  const rest = others.filter((other) => other !== undefined);
+  return rest.length === 0 ? { kind: "range", where } : { kind: "scan", where, rest: rest.join(" AND ") };
 }
 
 /** One more row than the page has, to see whether there is a next one. */
 export function listDeadLetters(code: string | undefined, page: PageRequest): Statement {
   const { values, place } = placeholders();
-  const where = conditions([code === undefined ? undefined : `code = ${place(code)}`, beyond(page.after, place)]);
-  const limit = place(page.limit + 1);
-  return { text: `SELECT ${DEAD_LETTER_COLUMNS} FROM dead_letter d ${where} ${newestFirst("d")} LIMIT ${limit}`, values };
+  const key = code === undefined ? NEWEST_KEY : FILTER_KEY;
+  const where = conditions([code === undefined ? undefined : `code = ${place(code)}`, beyond(key, page.after, place)]);
+  const limit = `LIMIT ${place(page.limit + 1)}`;
+  const text = `
+SELECT ${DEAD_LETTER_COLUMNS}
+FROM (SELECT *, ${key} AS listed_at FROM dead_letter ${where} ${newestFirst(key)} ${limit}) d
+ORDER BY d.listed_at DESC, d.id DESC`;
+  return { text, values };
 }

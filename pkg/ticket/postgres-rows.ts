@@ -102,9 +102,10 @@ export function toTicketRow(ticket: Ticket): Record<string, unknown> {
   };
 }
 
-/** For json_to_recordset; the ticket must have its id. */
-export function toEventRow(event: TicketEvent): Record<string, unknown> {
+/** For json_to_recordset; the ticket must have its id. `n` keeps the order. */
+export function toEventRow(event: TicketEvent, n: number): Record<string, unknown> {
   return {
+    n,
     ticket_id: event.ticket.id,
     at: time(event.atMs),
     type: event.type,

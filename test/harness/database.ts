@@ -23,7 +23,9 @@ const OBJECT_IN_USE = "55006";
 export async function freshDatabase(options: { readonly template?: string } = {}): Promise<FreshDatabase> {
   const database = `test_${randomBytes(8).toString("hex")}`;
   const template = options.template === undefined ? "" : ` TEMPLATE ${pg.escapeIdentifier(options.template)}`;
-  await waitFor(() => createOnce(`CREATE DATABASE ${database}${template}`), { what: `database ${database} to be created` });
+  await waitFor(() => createOnce(`CREATE DATABASE ${database}${template}`), {
+    what: `database ${database} to be created`,
+  });
   const url = new URL(services().pgUrl);
   url.pathname = `/${database}`;
   const drop = () => maintain(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);

@@ -19,10 +19,7 @@ export async function freePort(): Promise<number> {
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  const answer = Promise.race([
-    once(server, "listening").then(() => true),
-    once(server, "error").then(() => false),
-  ]);
+  const answer = Promise.race([once(server, "listening").then(() => true), once(server, "error").then(() => false)]);
   server.listen(port, "127.0.0.1");
   const free = await answer.catch(() => false);
   if (free) {

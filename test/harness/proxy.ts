@@ -13,7 +13,9 @@ export async function tcpProxy({ targetPort, targetHost = "127.0.0.1" }: ProxyOp
   const server = createServer({ allowHalfOpen: true, noDelay: true });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return new TcpProxy(server, () => connect({ port: targetPort, host: targetHost, allowHalfOpen: true, noDelay: true }));
+  return new TcpProxy(server, () =>
+    connect({ port: targetPort, host: targetHost, allowHalfOpen: true, noDelay: true }),
+  );
 }
 
 export class TcpProxy implements AsyncDisposable {

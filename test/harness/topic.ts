@@ -15,7 +15,11 @@ export async function freshTopic({ partitions, config = {} }: TopicOptions): Pro
   const topic = `test-${randomBytes(8).toString("hex")}`;
   const settings = { "message.timestamp.type": "LogAppendTime", ...config };
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-  const kafka = new Kafka({ clientId: "harness", brokers: services().kafkaBrokers.split(","), logLevel: logLevel.NOTHING });
+  const kafka = new Kafka({
+    clientId: "harness",
+    brokers: services().kafkaBrokers.split(","),
+    logLevel: logLevel.NOTHING,
+  });
   const admin = kafka.admin();
   await admin.connect();
   try {

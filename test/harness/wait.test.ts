@@ -25,5 +25,7 @@ test("the error at the deadline says what did not happen and the last reason", a
 
 test("a condition that never answers does not outlast the deadline", async () => {
   const silent = () => new Promise<boolean>(() => {});
-  await expect(waitFor(silent, { what: "a reply", deadlineMs: 30 })).rejects.toThrow("the condition itself did not answer");
+  await expect(waitFor(silent, { what: "a reply", deadlineMs: 30 })).rejects.toThrow(
+    "the condition itself did not answer",
+  );
 });

@@ -1,0 +1,53 @@
+import { Redis } from "ioredis";
+import { afterAll, expect, test } from "vitest";
+import { freePort } from "../../test/harness/port.ts";
+import { services } from "../../test/harness/services.ts";
+import { hasCode } from "../errors.ts";
+import { countsOf } from "../ticket/counts.ts";
+import { liveCountsContract } from "./contract.ts";
+import { redisCounts } from "./redis.ts";
+import { waitFor } from "../../test/harness/wait.ts";
+
+// Database 9 is this file's alone.
+const DATABASE = 9;
+const url = new URL(services().redisUrl);
+const admin = new Redis(url.href, { db: DATABASE });
+const counts = redisCounts({ host: url.hostname, port: Number(url.port), database: DATABASE, onError: () => undefined });
+const reading = { installationId: "one", version: 1, counts: countsOf(() => 1) };
+
+afterAll(async () => {
+  await counts[Symbol.asyncDispose]();
+  admin.disconnect();
+});
+
+async function empty() {
+  await waitFor(async () => (await counts.read(), true), { what: "the counters to be connected" });
+  await admin.flushdb();
+  return counts;
+}
+
+liveCountsContract(empty);
+
+test("counts that nobody confirms expire", async () => {
+  await empty();
+  await counts.write(reading);
+  const [key] = await admin.keys("*");
+  expect(await admin.pttl(key ?? "")).toBeGreaterThan(0);
+});
+
+test("a value of another type or shape under the key is no reading, not an error that stays", async () => {
+  await empty();
+  await counts.write(reading);
+  const [key = ""] = await admin.keys("*");
+  await admin.hset(key, "high:open", "many");
+  expect(await counts.read()).toBeUndefined();
+  expect(await counts.write({ ...reading, version: 2 })).toBe(true);
+  expect(await counts.read()).toMatchObject({ version: 2 });
+});
+
+test("without a server every call is unavailable", async () => {
+  const errors: Error[] = [];
+  await using away = redisCounts({ host: "127.0.0.1", port: await freePort(), onError: (error) => errors.push(error) });
+  await expect(away.read()).rejects.toSatisfy((error) => hasCode(error, "unavailable"));
+  await expect(away.write(reading)).rejects.toSatisfy((error) => hasCode(error, "unavailable"));
+});
