@@ -17,7 +17,7 @@ export interface MadeEvent {
 }
 
 const REGIONS = ["us-west-2", "eu-west-1", "ap-east-1", "sa-east-1"];
-const HEALTHY_MESSAGE = "self-test passed; battery 87 percent; uplink lte; firmware 4.12.7; memory 63 percent";
+const HEALTHY_MESSAGE = "self-test passed; battery 87 percent; uplink lte, -83 dBm; firmware 4.12.7; memory 63 percent; uptime 41 days";
 
 /** Events without end, reproducible from the seed. `nowMs` gives each its `ts`. */
 export function eventMaker(stream: Stream): (nowMs: number) => MadeEvent {

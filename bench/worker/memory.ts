@@ -9,8 +9,10 @@ import { compileRules } from "./rules.ts";
 
 const STARTED_MS = Date.UTC(2026, 0, 1);
 const SNAPSHOT_EVERY = 200_000;
-/** Log time between two entries: 10 M of them take 2.8 hours, so alarms are forgotten many times over. */
-const STEP_MS = 1;
+/** Log time between two entries: 1 M of them take 2.8 hours, so by then as many alarms are forgotten as remembered. */
+const STEP_MS = 10;
+/** So many events are made; then they come again with another `ts`, and so with other bytes. */
+const MADE = 100_000;
 
 interface Held {
   readonly bytes: number;
@@ -25,10 +27,10 @@ export interface OverTimeInput {
 }
 
 /** Feeds one partition's detector events of a fixed fleet, decoding each from bytes, sweeping as often as snapshots do. */
-export function memoryOverTime({ devices, alerting, marks }: OverTimeInput): Held[] {
+export async function memoryOverTime({ devices, alerting, marks }: OverTimeInput): Promise<Held[]> {
   const detector = new Detector(createMemory(), compileRules(0));
-  const feed = feeder(detector, eventMaker({ devices, alerting, seed: 10 }));
-  const before = usedBytes();
+  const feed = feeder(detector, eventMaker({ devices, alerting, seed: 10 }), MADE);
+  const before = await usedBytes();
   const held: Held[] = [];
   let fed = 0;
   for (const mark of marks) {
@@ -37,17 +39,20 @@ export function memoryOverTime({ devices, alerting, marks }: OverTimeInput): Hel
       for (; fed < until; fed++) feed(fed);
       detector.sweep();
     }
-    held.push({ bytes: usedBytes() - before, snapshotBytes: encodeSnapshot(detector.memory).length });
+    held.push({ bytes: (await usedBytes()) - before, snapshotBytes: encodeSnapshot(detector.memory).length });
   }
   return held;
 }
 
-function feeder(detector: Detector, make: (nowMs: number) => { readonly json: string }): (n: number) => void {
+function feeder(detector: Detector, make: (nowMs: number) => { readonly json: string }, count: number): (n: number) => void {
+  const values = Array.from({ length: count }, () => Buffer.from(make(STARTED_MS).json));
+  const tsAt = values.map((value) => value.indexOf('"ts":"') + '"ts":"'.length);
   const place: Place = { partition: 0, partitions: 1, knows: (deviceId) => detector.knows(deviceId) };
   const stimuli: Stimulus[] = [];
   return (n) => {
     const appendTimeMs = STARTED_MS + n * STEP_MS;
-    const value = Buffer.from(make(appendTimeMs).json);
+    const value = values[n % count] as Buffer;
+    value.write(new Date(appendTimeMs).toISOString(), tsAt[n % count] as number, "latin1");
     detector.apply(decodeRecord({ offset: n, appendTimeMs, key: null, value, headers: {} }, place).entry, stimuli);
     stimuli.length = 0;
   };
@@ -66,24 +71,23 @@ export interface FleetOutput {
 }
 
 /** Weighs a healthy fleet that has sent ten events each: live, in a snapshot, and restored from it. */
-export function memoryOfFleet({ devices, ids }: FleetInput): FleetOutput {
+export async function memoryOfFleet({ devices, ids }: FleetInput): Promise<FleetOutput> {
   const ruleSet = compileRules(0);
-  const empty = usedBytes();
   const detector = new Detector(createMemory(), ruleSet);
   const names = Array.from({ length: devices }, (_, i) => (ids === "uuid" ? crypto.randomUUID() : `dev-${String(i).padStart(6, "0")}`));
   const make = eventMaker({ devices: 0, alerting: 0, seed: 11 });
-  const feed = feeder(detector, (nowMs) => {
+  const rename = (nowMs: number) => {
     const { json, deviceId } = make(nowMs);
-    const wanted = names[Number(deviceId.slice(4)) % devices] ?? "";
-    return { json: json.replace(deviceId, wanted) };
-  });
+    return { json: json.replace(deviceId, names[Number(deviceId.slice(4))] ?? "") };
+  };
+  const feed = feeder(detector, rename, devices);
+  const empty = await usedBytes();
   for (let n = 0; n < devices * 10; n++) feed(n);
-  names.length = 0;
-  const bytes = usedBytes() - empty;
+  const bytes = (await usedBytes()) - empty;
   const snapshot = encodeSnapshot(detector.memory);
-  const beforeRestored = usedBytes();
+  const beforeRestored = await usedBytes();
   const restored = decodeSnapshot(snapshot);
-  const restoredBytes = usedBytes() - beforeRestored;
+  const restoredBytes = (await usedBytes()) - beforeRestored;
   if (restored.devices.size !== detector.memory.devices.size || restored.devices.size !== devices) throw new Error("devices were lost");
   return {
     bytesPerDevice: bytes / devices,
@@ -93,8 +97,12 @@ export function memoryOfFleet({ devices, ids }: FleetInput): FleetOutput {
 }
 
 /** Heap and array buffers in use, after everything that can go has gone. */
-function usedBytes(): number {
-  for (let i = 0; i < 4; i++) globalThis.gc?.();
+async function usedBytes(): Promise<number> {
+  for (let i = 0; i < 4; i++) {
+    globalThis.gc?.();
+    // Buffers are given back between two turns of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }

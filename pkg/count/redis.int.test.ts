@@ -35,7 +35,7 @@ test("counts that nobody confirms expire", async () => {
   expect(await admin.pttl(key ?? "")).toBeGreaterThan(0);
 });
 
-test("a value of another type or shape under the key is no reading, not an error that stays", async () => {
+test("a damaged value is no reading, and the next write replaces it", async () => {
   await empty();
   await counts.write(reading);
   const [key = ""] = await admin.keys("*");

@@ -63,6 +63,11 @@ test("B1 lines lose their byte order mark, their CR and nothing else; blank line
   expect(lines("\uFEFF")).toEqual([]);
 });
 
+test("brackets beyond all measure are no array", () => {
+  expect(members(`[${"[".repeat(9_999)}${"]".repeat(9_999)}]`)).toHaveLength(1);
+  expect(members(`[${"[".repeat(2_000_000)}${"]".repeat(2_000_000)}]`)).toBeUndefined();
+});
+
 test("an array is told from one value", () => {
   expect(isJsonArray(trimJson(Buffer.from("\uFEFF [ ]")))).toBe(true);
   expect(isJsonArray(trimJson(Buffer.from(" {}")))).toBe(false);

@@ -12,6 +12,8 @@ const BACKSLASH = 0x5c;
 const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+/** Brackets open at a time; far more than any event may have, and a bound for the memory of a hostile text. */
+const MAX_OPEN = 10_000;
 
 /** The text without a leading UTF-8 byte order mark and without JSON's white space around it. */
 export function trimJson(bytes: Buffer): Buffer {
@@ -39,7 +41,8 @@ export function* splitLines(bytes: Buffer): Generator<Buffer, void, void> {
 /**
  * The members of a JSON array, each with exactly its own bytes and without the white space around it.
  * A member whose strings and brackets close is yielded as it is, valid JSON or not. Returns false (true otherwise) when
- * the whole is no array: a bracket or string left open or closed by another, an empty member, or text after its end.
+ * the whole is no array: a bracket or string left open or closed by another, an empty member, text after its end,
+ * or more than 10,000 brackets open.
  * The caller must not use any member before it has seen that.
  * @param bytes trimmed, beginning with `[`
  */
@@ -49,6 +52,7 @@ export function* splitArray(bytes: Buffer): Generator<Buffer, boolean, void> {
   let members = 0;
   for (let at = 1; at < bytes.length; at++) {
     const byte = bytes[at];
+    if (open.length > MAX_OPEN) return false;
     if (byte === QUOTE) {
       at = endOfString(bytes, at);
     } else if (byte === OPEN_OBJECT) {

@@ -10,6 +10,7 @@ test.each([
   ["2026-03-01T10:00:00.5-23:59", "2026-03-02T09:59:00.500Z"],
   ["2024-02-29t23:59:59z", "2024-02-29T23:59:59.000Z"],
   ["2000-02-29T00:00:00.07Z", "2000-02-29T00:00:00.070Z"],
+  ["0000-02-29T00:00:00Z", "0000-02-29T00:00:00.000Z"],
   ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"],
   ["9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999Z"],
 ])("%s names %s", (text, instant) => {
@@ -17,7 +18,6 @@ test.each([
 });
 
 test.each([
-  ["a year that is no RFC 3339 year", "0000-01-01T00:00:00Z"],
   ["a year of five digits", "275760-09-13T00:00:00Z"],
   ["a date that is not in the calendar", "2026-02-30T00:00:00Z"],
   ["29 February of a common year", "2026-02-29T00:00:00Z"],
@@ -47,7 +47,7 @@ test.each([
 
 test("every instant that JavaScript prints is read back", () => {
   const instants = fc.date({
-    min: new Date("0001-01-01T00:00:00Z"),
+    min: new Date("0000-01-01T00:00:00Z"),
     max: new Date("9999-12-31T23:59:59.999Z"),
     noInvalidDate: true,
   });

@@ -12,6 +12,9 @@ export interface BodyLimits {
   readonly inflatedBytes: number;
 }
 
+/** What a body gets before its first growth. */
+const FIRST_BYTES = 16 * 1024;
+
 /**
  * Reads and inflates (gzip, deflate, br) the whole body. The body must not have been touched before.
  * Throws `too-large` beyond a limit, at once where Content-Length says so; `unsupported-media` for another encoding;
@@ -21,8 +24,9 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits, lea
   const inflater = inflaterOf(request.headers["content-encoding"]);
   const declaredBytes = Number(request.headers["content-length"] ?? 0);
   if (declaredBytes > limits.rawBytes) throw tooLarge(limits.rawBytes);
-  lease?.grow(declaredBytes);
-  const chunks: Buffer[] = [];
+  lease?.check(declaredBytes);
+  // One growing buffer, not a list: a body can come in millions of chunks of one byte.
+  let body = Buffer.allocUnsafeSlow(FIRST_BYTES);
   let rawBytes = 0;
   let bytes = 0;
   const countRaw = (chunk: Buffer) => {
@@ -30,14 +34,18 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits, lea
     if (rawBytes > limits.rawBytes) throw tooLarge(limits.rawBytes);
   };
   const keep = (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > limits.inflatedBytes) throw tooLarge(limits.inflatedBytes, " when inflated");
-    lease?.grow(bytes);
-    chunks.push(chunk);
+    const needed = bytes + chunk.length;
+    if (needed > limits.inflatedBytes) throw tooLarge(limits.inflatedBytes, " when inflated");
+    lease?.grow(needed);
+    if (needed > body.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * body.length));
+      body.copy(larger, 0, 0, bytes);
+      body = larger;
+    }
+    bytes += chunk.copy(body, bytes);
   };
   await consume(request, inflater, countRaw, keep);
-  const [only] = chunks;
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytes);
+  return body.subarray(0, bytes);
 }
 
 /** Feeds the request through `inflater`; rejects with what a callback throws. The connection stays usable: the rest is read and dropped. */

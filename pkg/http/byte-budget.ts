@@ -3,6 +3,8 @@ import { AlertCastError } from "../errors.ts";
 
 /** What one request holds of a budget; given back when disposed. */
 export interface ByteLease extends Disposable {
+  /** Throws `throttled` if the budget has no room for `bytes` in all at the moment. Holds nothing: bytes that are only announced cost nothing. */
+  check(bytes: number): void;
   /** Holds at least `bytes` in all. Throws `throttled` if the budget has no room for that. */
   grow(bytes: number): void;
 }
@@ -22,11 +24,15 @@ export function createByteBudget(limitBytes: number): ByteBudget {
     },
     lease() {
       let held = 0;
+      const check = (bytes: number) => {
+        if (used + bytes - held <= limitBytes) return;
+        throw new AlertCastError("throttled", "too many bytes are being taken in at the moment; try again later");
+      };
       return {
+        check,
         grow(bytes) {
           if (bytes <= held) return;
-          if (used + bytes - held > limitBytes)
-            throw new AlertCastError("throttled", "too many bytes are being taken in at the moment; try again later");
+          check(bytes);
           used += bytes - held;
           held = bytes;
         },

@@ -1,10 +1,10 @@
 // What every adapter of the event log must do, run against the real thing. Only tests import this.
 
-import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { waitFor } from "../../test/harness/wait.ts";
+import { expectSeamless, freshGroup, numbered, numberedValues, Reader, textRecord } from "../../test/log-reader.ts";
 import { hasCode } from "../errors.ts";
-import type { Batch, ConsumerListener, EventLog, LogConsumer, LogRecord, NewRecord } from "./log.ts";
+import type { EventLog } from "./log.ts";
 
 /** A log over a topic of its own, and what the suite needs beside the port. */
 export interface LogFixture {
@@ -14,105 +14,6 @@ export interface LogFixture {
 }
 
 export type MakeLog = (partitions: number) => Promise<LogFixture>;
-
-/** A consumer and all it was told. New partitions are sought to `start`, 0 unless told; undefined leaves them alone. */
-export class Reader implements ConsumerListener, AsyncDisposable {
-  readonly assignments: (readonly number[])[] = [];
-  readonly batches: Batch[] = [];
-  readonly #start: (partition: number) => number | undefined;
-  #consumer: LogConsumer | undefined;
-
-  private constructor(start: (partition: number) => number | undefined) {
-    this.#start = start;
-  }
-
-  static async open(
-    log: EventLog,
-    group: string = freshGroup(),
-    start: (partition: number) => number | undefined = () => 0,
-  ): Promise<Reader> {
-    const reader = new Reader(start);
-    reader.#consumer = await log.consume(group, reader);
-    return reader;
-  }
-
-  get consumer(): LogConsumer {
-    if (this.#consumer === undefined) throw new Error("the listener was called before consume() had resolved");
-    return this.#consumer;
-  }
-
-  assigned(partitions: readonly number[]): void {
-    const before = this.assignments.at(-1) ?? [];
-    this.assignments.push(partitions);
-    for (const partition of partitions) {
-      const offset = before.includes(partition) ? undefined : this.#start(partition);
-      if (offset !== undefined) this.consumer.seek(partition, offset);
-    }
-  }
-
-  batch(batch: Batch): void {
-    this.batches.push(batch);
-  }
-
-  records(partition: number): LogRecord[] {
-    return this.batches.filter((batch) => batch.partition === partition).flatMap((batch) => batch.records);
-  }
-
-  values(partition: number): string[] {
-    return this.records(partition).map((record) => String(record.value));
-  }
-
-  /** Waits until `count` records of the partition were delivered. */
-  async received(partition: number, count: number): Promise<LogRecord[]> {
-    await waitFor(() => this.records(partition).length >= count, {
-      what: `${count} records of partition ${partition} (the last had offset ${this.records(partition).at(-1)?.offset})`,
-    });
-    return this.records(partition);
-  }
-
-  async isAssigned(): Promise<void> {
-    await waitFor(() => this.assignments.length > 0, { what: "an assignment" });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.consumer[Symbol.asyncDispose]();
-  }
-}
-
-/** A group nobody else is in. */
-export function freshGroup(): string {
-  return `group-${randomBytes(8).toString("hex")}`;
-}
-
-export function textRecord(partition: number, value: string): NewRecord {
-  return { partition, key: null, value: Buffer.from(value) };
-}
-
-/** `count` records to one partition whose values are `name` and a number from 0. */
-export function numbered(partition: number, name: string, count: number): NewRecord[] {
-  return Array.from({ length: count }, (_, i) => textRecord(partition, `${name}${i}`));
-}
-
-export function numberedValues(name: string, count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `${name}${i}`);
-}
-
-/** Each batch goes on where the one before ended, and its records lie between fetchedOffset and nextOffset. */
-export function expectSeamless(batches: readonly Batch[], partition: number, from: number): void {
-  let position = from;
-  for (const batch of batches) {
-    if (batch.partition !== partition) continue;
-    expect(batch.fetchedOffset).toBe(position);
-    expect(batch.nextOffset).toBeGreaterThan(position);
-    expect(batch.end).toBeGreaterThanOrEqual(batch.nextOffset);
-    for (const { offset } of batch.records) {
-      expect(offset).toBeGreaterThanOrEqual(position);
-      position = offset + 1;
-    }
-    expect(batch.nextOffset).toBeGreaterThanOrEqual(position);
-    position = batch.nextOffset;
-  }
-}
 
 /** Defines the suite; `makeLog` gives a fresh topic at each call. */
 export function logContract(name: string, makeLog: MakeLog): void {
@@ -152,7 +53,12 @@ function appendContract(makeLog: MakeLog): void {
     await using _ = log;
     const everyByte = Buffer.from(Array.from({ length: 256 }, (_unused, i) => i));
     await log.append([
-      { partition: 0, key: "pump-α\u0000💧", value: everyByte, headers: { trace: "00-ä-01", empty: "", nul: "a\u0000b" } },
+      {
+        partition: 0,
+        key: "pump-α\u0000💧",
+        value: everyByte,
+        headers: { trace: "00-ä-01", empty: "", nul: "a\u0000b" },
+      },
       { partition: 0, key: null, value: null },
       { partition: 0, key: "", value: Buffer.alloc(0), headers: {} },
     ]);
@@ -322,7 +228,10 @@ function consumeContract(makeLog: MakeLog): void {
     await using reader = await Reader.open(log);
     await reader.received(0, 1);
     await reader.consumer.commit([]);
-    await reader.consumer.commit([{ partition: 0, offset: 1, metadata: '{"busyMs":1}' }, { partition: 1, offset: 0 }]);
+    await reader.consumer.commit([
+      { partition: 0, offset: 1, metadata: '{"busyMs":1}' },
+      { partition: 1, offset: 0 },
+    ]);
     await reader.consumer.commit([{ partition: 0, offset: 1 }]);
   });
 

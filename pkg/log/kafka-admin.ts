@@ -133,7 +133,8 @@ export async function ensureTopic(spec: TopicSpec): Promise<void> {
     for (;;) {
       const problem = await createOnce(session.admin, spec);
       if (problem === undefined) return;
-      if (performance.now() > deadline) throw unavailable(`cannot make topic ${spec.topic} within ${timeoutMs} ms`, problem);
+      if (performance.now() > deadline)
+        throw unavailable(`cannot make topic ${spec.topic} within ${timeoutMs} ms`, problem);
       await pause(250);
     }
   } finally {

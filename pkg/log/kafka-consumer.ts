@@ -1,10 +1,11 @@
 // One member of a consumer group. Our own position per partition rules; what kafkajs thinks of offsets never does.
 // Never delivers what was fetched elsewhere than at our position, never lets kafkajs reset an offset silently.
 
-import type { Consumer, EachBatchPayload, KafkaMessage, LogEntry } from "kafkajs";
+import type { Consumer, EachBatchPayload, LogEntry } from "kafkajs";
 import { AlertCastError, messageOf } from "../errors.ts";
 import { type KafkaClient, type KafkaConnection, newClient, unavailable } from "./kafka-client.ts";
-import type { ConsumerListener, Headers, LogConsumer, LogRecord, OffsetCommit, PartitionRange } from "./log.ts";
+import { toRecord } from "./kafka-record.ts";
+import type { ConsumerListener, LogConsumer, LogRecord, OffsetCommit, PartitionRange } from "./log.ts";
 import { pause, settled, within } from "./wait.ts";
 
 const DISPOSE_TIMEOUT_MS = 5_000;
@@ -224,7 +225,7 @@ export class KafkaConsumer implements LogConsumer {
 
   /** kafkajs says this before it resets an offset; there is no event for it. What it says is checked before it is believed. */
   #onLog({ log }: LogEntry): void {
-    const partition: unknown = log["partition"];
+    const partition: unknown = log.partition;
     if (!log.message.startsWith("Offset out of range") || typeof partition !== "number") return;
     const held = this.#held.get(partition);
     if (held?.position !== undefined) void this.#doubt(partition, held);
@@ -248,7 +249,9 @@ export class KafkaConsumer implements LogConsumer {
       }
       if (range !== undefined && ++outside >= RANGE_CHECKS) {
         const where = `offset ${position} of ${this.#settings.topic}/${partition}`;
-        return this.#fail(new AlertCastError("halted", `${where} is not in the log, which has ${range.start} to ${range.end}`));
+        return this.#fail(
+          new AlertCastError("halted", `${where} is not in the log, which has ${range.start} to ${range.end}`),
+        );
       }
       await pause(RANGE_CHECK_PAUSE_MS, this.#stop.signal);
     }
@@ -318,23 +321,4 @@ export class KafkaConsumer implements LogConsumer {
     await settled(attempt.consumer.disconnect(), DISPOSE_TIMEOUT_MS);
     attempt.client.cut();
   }
-}
-
-function toRecord(message: KafkaMessage): LogRecord {
-  return {
-    offset: Number(message.offset),
-    appendTimeMs: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    headers: toHeaders(message.headers),
-  };
-}
-
-/** Values as UTF-8. A name that occurs more than once takes its last value, as Kafka's own lastHeader does. */
-function toHeaders(headers: KafkaMessage["headers"]): Headers {
-  const entries = Object.entries(headers ?? {}).map(([name, value]): [string, string] => {
-    const last = Array.isArray(value) ? value.at(-1) : value;
-    return [name, last === undefined || last === null ? "" : last.toString()];
-  });
-  return Object.fromEntries(entries);
 }

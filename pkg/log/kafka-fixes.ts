@@ -28,7 +28,8 @@ const load = createRequire(import.meta.url);
 
 /** Without requests waiting the original arms a timer with a negative delay again and again: about one turn a ms for ever. */
 function repairRequestQueue(queue: ClassOf<RequestQueue>): void {
-  if (typeof queue.prototype.scheduleCheckPendingRequests !== "function") throw new Error("kafkajs: not the version we repair");
+  if (typeof queue.prototype.scheduleCheckPendingRequests !== "function")
+    throw new Error("kafkajs: not the version we repair");
   queue.prototype.scheduleCheckPendingRequests = function schedule(this: RequestQueue): void {
     if (this.throttleCheckTimeoutId !== null || this.pending.length === 0) return;
     const delayMs = Math.max(this.throttledUntil - Date.now(), 10);
@@ -41,7 +42,8 @@ function repairRequestQueue(queue: ClassOf<RequestQueue>): void {
 
 /** The original passes over a batch of only control or aborted records by itself; we must be told, to move our position. */
 function repairBatch(batch: ClassOf<FetchedBatch>): void {
-  if (typeof batch.prototype.isEmptyDueToFiltering !== "function") throw new Error("kafkajs: not the version we repair");
+  if (typeof batch.prototype.isEmptyDueToFiltering !== "function")
+    throw new Error("kafkajs: not the version we repair");
   batch.prototype.isEmptyDueToFiltering = () => false;
   batch.prototype.isEmpty = function isEmpty(this: FetchedBatch): boolean {
     return this.messages.length === 0 && this.rawMessages.length === 0;

@@ -127,8 +127,8 @@ export function cutByPartition(records: readonly NewRecord[], maxRequestBytes: n
     if (bytes > maxRequestBytes) {
       throw new AlertCastError("too-large", `a record of ${bytes} bytes is over the limit of ${maxRequestBytes}`);
     }
-    let slices = cut.get(record.partition);
-    if (slices === undefined) cut.set(record.partition, (slices = []));
+    const slices = cut.get(record.partition) ?? [];
+    if (slices.length === 0) cut.set(record.partition, slices);
     let slice = slices.at(-1);
     if (slice === undefined || slice.bytes + bytes > maxRequestBytes || slice.messages.length >= MAX_REQUEST_RECORDS) {
       slice = { messages: [], bytes: 0 };

@@ -110,7 +110,10 @@ export class KafkaProducer implements AsyncDisposable {
       const wanted = pieces.filter((piece) => !piece.call.settled);
       if (wanted.length === 0) return;
       try {
-        await this.#send(partition, wanted.flatMap((piece) => piece.messages));
+        await this.#send(
+          partition,
+          wanted.flatMap((piece) => piece.messages),
+        );
         for (const piece of wanted) piece.call.pieceDone();
         return;
       } catch (error) {

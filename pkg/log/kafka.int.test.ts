@@ -6,13 +6,15 @@ import { tcpProxy } from "../../test/harness/proxy.ts";
 import { services } from "../../test/harness/services.ts";
 import { freshTopic } from "../../test/harness/topic.ts";
 import { waitFor } from "../../test/harness/wait.ts";
+import { expectSeamless, freshGroup, numbered, numberedValues, Reader, textRecord } from "../../test/log-reader.ts";
 import { hasCode } from "../errors.ts";
-import { expectSeamless, freshGroup, logContract, numbered, numberedValues, Reader, textRecord } from "./contract.ts";
-import { ensureTopic, kafkaLog, type KafkaLogOptions } from "./kafka.ts";
+import { logContract } from "./contract.ts";
+import { ensureTopic, type KafkaLogOptions, kafkaLog } from "./kafka.ts";
 import type { EventLog } from "./log.ts";
 
-const foreign = (options: { socketFactory?: NonNullable<ConstructorParameters<typeof kafkajs.Kafka>[0]["socketFactory"]> } = {}) =>
-  new kafkajs.Kafka({ clientId: "foreign", brokers: brokers(), logLevel: kafkajs.logLevel.NOTHING, ...options });
+const foreign = (
+  options: { socketFactory?: NonNullable<ConstructorParameters<typeof kafkajs.Kafka>[0]["socketFactory"]> } = {},
+) => new kafkajs.Kafka({ clientId: "foreign", brokers: brokers(), logLevel: kafkajs.logLevel.NOTHING, ...options });
 let admin: Admin;
 
 beforeAll(async () => {
@@ -29,7 +31,14 @@ function brokers(): string[] {
 }
 
 function openLog(topic: string, options: Partial<KafkaLogOptions> = {}): EventLog {
-  return kafkaLog({ brokers: brokers(), clientId: "test", topic, sessionTimeoutMs: 6_000, heartbeatMs: 500, ...options });
+  return kafkaLog({
+    brokers: brokers(),
+    clientId: "test",
+    topic,
+    sessionTimeoutMs: 6_000,
+    heartbeatMs: 500,
+    ...options,
+  });
 }
 
 logContract("Kafka", async (partitions) => {
@@ -46,7 +55,11 @@ async function shared(readers: readonly Reader[], partitions: number): Promise<v
   await waitFor(
     () => {
       const held = readers.flatMap((reader) => reader.assignments.at(-1) ?? []);
-      return held.length === partitions && new Set(held).size === partitions && readers.every((r) => r.assignments.length > 0);
+      return (
+        held.length === partitions &&
+        new Set(held).size === partitions &&
+        readers.every((r) => r.assignments.length > 0)
+      );
     },
     { what: "the group to share its partitions" },
   );
@@ -102,7 +115,13 @@ test("the partitions of a member that vanished without leaving go to the one tha
     },
   });
   const retry = { retries: 0, restartOnFailure: async () => false };
-  const member = client.consumer({ groupId: group, sessionTimeout: 6_000, heartbeatInterval: 500, maxWaitTimeInMs: 100, retry });
+  const member = client.consumer({
+    groupId: group,
+    sessionTimeout: 6_000,
+    heartbeatInterval: 500,
+    maxWaitTimeInMs: 100,
+    retry,
+  });
   await member.connect();
   await member.subscribe({ topic });
   await member.run({ eachMessage: async () => undefined });
@@ -176,7 +195,9 @@ test("aborted records are left out and control records still move the position",
     await transaction[end]();
   }
   await producer.disconnect();
-  await waitFor(() => reader.batches.at(-1)?.nextOffset === 7, { what: "the position to pass the last control record" });
+  await waitFor(() => reader.batches.at(-1)?.nextOffset === 7, {
+    what: "the position to pass the last control record",
+  });
   await log.append([textRecord(0, "last")]);
   await reader.received(0, 4);
   expect(reader.values(0)).toEqual(["plain", "commit-0", "commit-1", "last"]);
@@ -187,7 +208,11 @@ test("a consumer that starts before the brokers and the topic joins when they ar
   const topic = `late-${randomBytes(6).toString("hex")}`;
   await using proxy = await tcpProxy({ targetPort: Number(brokers()[0]?.split(":")[1]) });
   proxy.pause();
-  await using log = openLog(topic, { brokers: [`127.0.0.1:${proxy.port}`], appendTimeoutMs: 1_000, adminTimeoutMs: 1_000 });
+  await using log = openLog(topic, {
+    brokers: [`127.0.0.1:${proxy.port}`],
+    appendTimeoutMs: 1_000,
+    adminTimeoutMs: 1_000,
+  });
   await using reader = await Reader.open(log);
   await expect(log.describe()).rejects.toSatisfy((error) => hasCode(error, "unavailable"));
   await expect(log.append([textRecord(0, "lost")])).rejects.toSatisfy((error) => hasCode(error, "unavailable"));
@@ -249,11 +274,16 @@ test("what is committed can be read by others with its metadata", async () => {
   await using log = openLog(topic);
   const group = freshGroup();
   await using reader = await Reader.open(log, group);
-  await expect(reader.consumer.commit([{ partition: 0, offset: 1 }])).rejects.toSatisfy((e) => hasCode(e, "unavailable"));
+  await expect(reader.consumer.commit([{ partition: 0, offset: 1 }])).rejects.toSatisfy((e) =>
+    hasCode(e, "unavailable"),
+  );
   await reader.isAssigned();
   await reader.consumer.commit([{ partition: 1, offset: 5, metadata: "busy" }]);
   const committed = await admin.fetchOffsets({ groupId: group, topics: [topic] });
-  expect(committed[0]?.partitions.find(({ partition }) => partition === 1)).toMatchObject({ offset: "5", metadata: "busy" });
+  expect(committed[0]?.partitions.find(({ partition }) => partition === 1)).toMatchObject({
+    offset: "5",
+    metadata: "busy",
+  });
 });
 
 test("a consumer ends with the error when its listener throws", async () => {

@@ -106,7 +106,8 @@ export class PostgresAppender implements AsyncDisposable {
     }
     const keyBytes = key === null ? null : Buffer.from(key, "utf8");
     const headersJson = JSON.stringify(headers ?? {});
-    const bytes = RECORD_OVERHEAD_BYTES + (keyBytes?.length ?? 0) + (value?.length ?? 0) + Buffer.byteLength(headersJson);
+    const bytes =
+      RECORD_OVERHEAD_BYTES + (keyBytes?.length ?? 0) + (value?.length ?? 0) + Buffer.byteLength(headersJson);
     if (bytes > maxRecordBytes) {
       throw new AlertCastError("too-large", `a record of ${bytes} bytes is over the limit of ${maxRecordBytes}`);
     }

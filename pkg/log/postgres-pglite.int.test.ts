@@ -15,9 +15,8 @@ let topics = 0;
 beforeAll(async () => {
   const db = cleanup.adopt(await PGlite.create(), (open) => open.close());
   const port = await freePort();
-  const server = cleanup.adopt(
-    new PGLiteSocketServer({ db, port, host: "127.0.0.1", maxConnections: 10 }),
-    (running) => running.stop(),
+  const server = cleanup.adopt(new PGLiteSocketServer({ db, port, host: "127.0.0.1", maxConnections: 10 }), (running) =>
+    running.stop(),
   );
   await server.start();
   const address = { host: "127.0.0.1", port, user: "postgres", database: "postgres" };

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FreshDatabase, freshDatabase } from "../../test/harness/database.ts";
+import { freshGroup, numbered, Reader, textRecord } from "../../test/log-reader.ts";
 import { hasCode } from "../errors.ts";
-import { freshGroup, logContract, numbered, Reader, textRecord } from "./contract.ts";
+import { logContract } from "./contract.ts";
 import { postgresLog } from "./postgres.ts";
 
 const migrations = new URL("../ticket/migrations/", import.meta.url);

@@ -1,10 +1,11 @@
 // Declares every metric: names, types, labels, help. Code can register no other; docs, panels and alerts use these names.
 // Labels are bounded: never a device or a ticket id.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { EventErrorCode } from "../event/event.ts";
 
 export type Component = "ingestor" | "processor" | "api";
 
-const EVENT_ERROR_CODES = [
+const EVENT_ERROR_CODES: readonly EventErrorCode[] = [
   "null-value",
   "empty-value",
   "invalid-utf8",

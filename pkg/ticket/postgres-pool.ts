@@ -95,19 +95,25 @@ const CONNECTION_MESSAGE =
 
 /**
  * Any error of the driver as an AlertCastError: `unavailable` if trying again later may help, else `internal`.
- * The message can be shown to clients; the driver's words are in the cause.
+ * The message holds none of the driver's words, so clients may see it; those are in the cause.
  */
 export function translatePostgresError(error: unknown): AlertCastError {
   if (error instanceof AlertCastError) return error;
-  const transient = isTransient(error);
-  const message = transient ? "PostgreSQL does not answer" : "PostgreSQL refused a statement";
-  return new AlertCastError(transient ? "unavailable" : "internal", message, { cause: error });
+  const code = codeOf(error);
+  const suffix = code === undefined ? "" : ` (${code})`;
+  if (!isTransient(error)) return new AlertCastError("internal", `PostgreSQL refused a statement${suffix}`, { cause: error });
+  const what = code !== undefined && /^(28|3D)/.test(code) ? "refuses the login" : "does not answer";
+  return new AlertCastError("unavailable", `PostgreSQL ${what}${suffix}`, { cause: error });
+}
+
+/** SQLSTATE or the name of a network error. */
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 function isTransient(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isTransient);
   if (!(error instanceof Error)) return false;
   if (error instanceof pg.DatabaseError) return TRANSIENT_STATE.test(error.code ?? "");
-  if ("code" in error && typeof error.code === "string" && NETWORK_CODES.has(error.code)) return true;
-  return CONNECTION_MESSAGE.test(error.message);
+  return NETWORK_CODES.has(codeOf(error) ?? "") || CONNECTION_MESSAGE.test(error.message);
 }

@@ -7,6 +7,7 @@ import { instant, listDeadLetters, listTickets, type Statement, SUMMARY_COLUMNS 
 import { translatePostgresError } from "./postgres-pool.ts";
 import {
   type CountsReading,
+  DEAD_LETTERS_COUNTED,
   type DeadLetterRow,
   HISTORY_LIMIT,
   type HistoryRow,
@@ -34,6 +35,8 @@ const COUNTS = `
 SELECT i.id AS installation_id, c.severity, c.status, sum(c.n)::bigint AS n, sum(c.version)::bigint AS version
 FROM installation i LEFT JOIN ticket_count c ON true
 GROUP BY i.id, c.severity, c.status`;
+
+const DEAD_LETTERS_STORED = `SELECT count(*) AS n FROM (SELECT FROM dead_letter LIMIT ${DEAD_LETTERS_COUNTED}) d`;
 
 interface SummaryRow {
   id: number;
@@ -132,6 +135,10 @@ export function postgresReader(pool: pg.Pool): TicketReader {
     async deadLetters({ code }, page) {
       const rows = await run<LetterRow>(listDeadLetters(code, page));
       return rows.length <= page.limit ? { items: rows.map(letterOf) } : fullPage(rows.slice(0, page.limit), letterOf);
+    },
+    async deadLettersStored() {
+      const [row] = await run<{ n: number }>({ text: DEAD_LETTERS_STORED, values: [] });
+      return row?.n ?? 0;
     },
     async counts() {
       return countsReading(await run<CountRow>({ text: COUNTS, values: [] }));

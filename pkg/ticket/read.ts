@@ -123,6 +123,8 @@ export interface CountsReading {
   readonly counts: TicketCounts;
 }
 
+export const DEAD_LETTERS_COUNTED = 100_000;
+
 /** Every method throws `unavailable` when the database does not answer. Texts must be well-formed and free of NUL. */
 export interface TicketReader {
   /** The newest tickets; `limit` 1 to 500. */
@@ -132,4 +134,6 @@ export interface TicketReader {
   get(id: number): Promise<TicketDetail | undefined>;
   deadLetters(filter: { readonly code?: string }, page: PageRequest): Promise<Page<DeadLetterRow>>;
   counts(): Promise<CountsReading>;
+  /** How many dead letters there are, at most DEAD_LETTERS_COUNTED. Reads that many rows: not for requests. */
+  deadLettersStored(): Promise<number>;
 }

@@ -1,0 +1,23 @@
+// The kafkajs clients of everything that is not AlertCast itself, with the fetch settings that AlertCast uses.
+import "../../pkg/log/kafka-fixes.ts";
+import { Kafka, logLevel } from "kafkajs";
+
+export interface KafkaMessageToSend {
+  readonly partition: number;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** As pkg/log/kafka.ts has them by default. */
+export const FETCH = { minBytes: 64 * 1024, maxWaitTimeInMs: 100, maxBytesPerPartition: 1024 * 1024 };
+
+/** A client of `brokers` (host:port, comma between several). */
+export function kafkaClient(brokers: string): Kafka {
+  return new Kafka({ clientId: "bench", brokers: brokers.split(","), logLevel: logLevel.ERROR, retry: { retries: 20 } });
+}
+
+/** CPU time of this process, ms. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
