@@ -32,7 +32,7 @@ check-types: setup
 	@$(IN) echo "check: types"; exec tsc --noEmit -p .
 
 check-lint: setup
-	@$(IN) echo "check: lint and format"; exec biome ci --error-on-warnings .
+	@$(IN) echo "check: lint and format"; [ -t 1 ] || plain=--colors=off; exec biome ci --error-on-warnings $$plain .
 
 check-imports: setup
 	@$(IN) echo "check: who imports whom"; exec depcruise --config .dependency-cruiser.mjs bench cmd pkg test

@@ -13,7 +13,9 @@ export default defineConfig({
           name: "unit",
           include: [`${folders}/**/*.test.ts`],
           exclude: ["**/*.int.test.ts", "**/node_modules/**"],
-          sequence: { groupOrder: 0 },
+          maxWorkers: "100%",
+          // First, while the services start. (Order 0 would run last where there is only one worker.)
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -24,7 +26,7 @@ export default defineConfig({
           setupFiles: ["test/harness/await-services.ts"],
           // One file after another: the files share one broker and one database server, on machines with two cores.
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
           ...(skipped && { testNamePattern: /(?!)/ }),

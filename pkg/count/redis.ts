@@ -14,7 +14,7 @@ export interface RedisCountsOptions {
   readonly database?: number;
   /** Told of every lost or refused connection (often, while Redis is away). Connecting goes on by itself. */
   readonly onError: (error: Error) => void;
-  /** Longest wait for an answer, ms. Default 1,000. */
+  /** Longest wait for an answer, ms. Default 500. */
   readonly commandTimeoutMs?: number;
 }
 
@@ -52,7 +52,7 @@ export function redisCounts(options: RedisCountsOptions): LiveCounts & AsyncDisp
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: options.commandTimeoutMs ?? 1_000,
+    commandTimeout: options.commandTimeoutMs ?? 500,
     connectTimeout: 5_000,
     retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_PAUSE_MS),
   });

@@ -1,5 +1,5 @@
 // The port of the event log: an append-only topic of partitions whose append time is the log's own clock.
-// Adapters: kafka.ts (kafkajs) and postgres.ts (embedded mode). contract.test.ts is what each must pass.
+// Adapters: kafka.ts (kafkajs) and postgres.ts (embedded mode). contract.ts is what each must pass.
 
 /** One record as it lies in the log. `value` null is a null value, not an empty one. */
 export interface LogRecord {

@@ -2,7 +2,7 @@
 // Never runs it.
 import { SEVERITIES } from "../rule/model.ts";
 import { STATUSES } from "./counts.ts";
-import { type PageRequest, type Position, SCAN_LIMIT, type TicketFilter } from "./read.ts";
+import { type PageRequest, type Position, PREVIEW_BYTES, SCAN_LIMIT, type TicketFilter } from "./read.ts";
 
 export interface Statement {
   readonly text: string;
@@ -22,8 +22,9 @@ const STORED_COLUMNS = `${PLAIN_COLUMNS}, ${TIME_COLUMNS.join(", ")}`;
 /** A ticket without its evidence and event. */
 export const SUMMARY_COLUMNS = `${PLAIN_COLUMNS}, ${TIME_COLUMNS.map(instant).join(", ")}`;
 
-const DEAD_LETTER_COLUMNS = `id, topic, partition, record_offset, ${instant("append_time")}, key, value, headers, code, field,
-  message, ${instant("created_at")}`;
+const DEAD_LETTER_COLUMNS = `id, topic, partition, record_offset, ${instant("append_time")},
+  substring(key FROM 1 FOR ${PREVIEW_BYTES}) AS key, substring(value FROM 1 FOR ${PREVIEW_BYTES}) AS value,
+  octet_length(value) AS value_bytes, code, field, message, ${instant("created_at")}`;
 /**
  * What lists are ordered by. Where a filter leads it is written as the filter's indexes have it, so that no other index
  * can give this order (0003_ticket_lists.sql).

@@ -96,7 +96,7 @@ interface LetterRow {
   append_time: string;
   key: Buffer | null;
   value: Buffer | null;
-  headers: string;
+  value_bytes: number | null;
   code: string;
   field: string;
   message: string;
@@ -228,7 +228,7 @@ function letterOf(row: LetterRow): DeadLetterRow {
     appendTime: row.append_time,
     key: row.key,
     value: row.value,
-    headers: JSON.parse(row.headers),
+    valueBytes: row.value_bytes,
     code: row.code,
     field: row.field,
     message: row.message,

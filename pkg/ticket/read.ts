@@ -84,14 +84,20 @@ export interface DeadLetterRow {
   readonly partition: number;
   readonly offset: number;
   readonly appendTime: Instant;
+  /** The first PREVIEW_BYTES of the record's key. */
   readonly key: Buffer | null;
+  /** The first PREVIEW_BYTES of the record's value. */
   readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
+  /** All bytes of the value; null = the record had none. */
+  readonly valueBytes: number | null;
   readonly code: string;
   readonly field: string;
   readonly message: string;
   readonly createdAt: Instant;
 }
+
+/** Poison may be as large as a record can be: a page of it must not be. */
+export const PREVIEW_BYTES = 16_384;
 
 /** How many rows, and after which place. */
 export interface PageRequest {

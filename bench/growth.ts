@@ -1,0 +1,1 @@
+export async function growth(_s: unknown, _r: unknown): Promise<void> {}

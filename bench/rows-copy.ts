@@ -1,0 +1,1 @@
+export async function copyRate(_s: unknown, _r: unknown): Promise<void> {}

@@ -1,0 +1,1 @@
+export async function latency(_s: unknown, _r: unknown): Promise<void> {}

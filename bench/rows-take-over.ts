@@ -1,0 +1,1 @@
+export async function takeOver(_s: unknown, _r: unknown): Promise<void> {}

@@ -1,0 +1,71 @@
+// Rows 1, 2 and 4: how fast the whole pipeline is, beside kafkajs alone, the original's design, and itself without the fence.
+import { noopOnce, originalOnce, perCpuSecond, perSecond, pipelineOnce } from "./contenders.ts";
+import type { Report } from "./report.ts";
+import type { Setting } from "./setting.ts";
+import { medianRatio } from "./stats.ts";
+import type { Measured } from "./worker/noop.ts";
+import type { PipelineMeasured } from "./worker/pipeline.ts";
+
+const ROUNDS = 5;
+const PARTITIONS = 4;
+const DEVICES = 10_000;
+
+/** Row 1. Returns the pipeline's events per second at 1 % alerting. */
+export async function againstNoop(setting: Setting, report: Report): Promise<void> {
+  await using noop = setting.worker("noop");
+  await using pipeline = setting.worker("pipeline-1");
+  const topic = await setting.filledTopic(PARTITIONS, 400_000, { devices: DEVICES, alerting: 0.01, seed: 1 });
+  const noops: Measured[] = [];
+  const pipelines: PipelineMeasured[] = [];
+  await noopOnce(setting, noop, topic);
+  await pipelineOnce(setting, pipeline, topic);
+  for (let round = 0; round < ROUNDS; round++) {
+    noops.push(await noopOnce(setting, noop, topic));
+    pipelines.push(await pipelineOnce(setting, pipeline, topic));
+  }
+  const raw = {
+    "pipeline events/s": perSecond(pipelines),
+    "no-op events/s": perSecond(noops),
+    "pipeline events per CPU second": perCpuSecond(pipelines),
+    "no-op events per CPU second": perCpuSecond(noops),
+    "history rows": pipelines.map((run) => run.ticketEvents),
+    "commits": pipelines.map((run) => run.commits),
+  };
+  const note = "every event alerts with probability 1 %, whatever the device: after a while most devices remember an alarm";
+  report.add({ row: "1", what: "pipeline at 1 % alerting / no-op kafkajs eachBatch", value: medianRatio(perSecond(pipelines), perSecond(noops)), target: { atLeast: 0.4 }, raw, note });
+  report.add({ row: "1 cpu", what: "the same per CPU second of the consuming process", value: medianRatio(perCpuSecond(pipelines), perCpuSecond(noops)), raw: {} });
+}
+
+/** Rows 2 and 4. */
+export async function againstOriginal(setting: Setting, report: Report): Promise<void> {
+  await using original = setting.worker("original");
+  await using pipeline = setting.worker("pipeline-10");
+  const stream = { devices: DEVICES, alerting: 0.1, seed: 2 };
+  const topic = await setting.filledTopic(PARTITIONS, 200_000, stream);
+  const tenWays = await setting.filledTopic(10, 60_000, stream);
+  const fenced: PipelineMeasured[] = [];
+  const unfenced: PipelineMeasured[] = [];
+  const designs = [
+    { name: "sequential", topic, ways: 1, commitEach: true, runs: [] as Measured[] },
+    { name: "ten ways", topic: tenWays, ways: 10, commitEach: true, runs: [] as Measured[] },
+    { name: "sequential, offsets not committed", topic, ways: 1, commitEach: false, runs: [] as Measured[] },
+    { name: "ten ways, offsets not committed", topic: tenWays, ways: 10, commitEach: false, runs: [] as Measured[] },
+  ];
+  await pipelineOnce(setting, pipeline, topic);
+  for (let round = 0; round < ROUNDS; round++) {
+    fenced.push(await pipelineOnce(setting, pipeline, topic));
+    for (const { topic: on, ways, commitEach, runs } of designs) {
+      runs.push(await originalOnce(setting, original, on, { ways, commitEach, seconds: 1.5 }));
+    }
+    unfenced.push(await pipelineOnce(setting, pipeline, topic, { fenced: false }));
+  }
+  const raw = { "pipeline events/s": perSecond(fenced), "pipeline events per CPU second": perCpuSecond(fenced), "history rows": fenced.map((run) => run.ticketEvents) };
+  const targets = [{ atLeast: 100 }, { atLeast: 30 }];
+  designs.forEach(({ name, runs }, i) => {
+    const target = targets[i];
+    const what = `pipeline at 10 % alerting / per-event design, ${name}`;
+    report.add({ row: `2${"abcd"[i]}`, what, value: medianRatio(perSecond(fenced), perSecond(runs)), ...(target && { target }), raw: { ...raw, "per-event events/s": perSecond(runs) } });
+  });
+  const pairs = { "fenced events/s": perSecond(fenced), "unfenced events/s": perSecond(unfenced) };
+  report.add({ row: "4", what: "fenced / not fenced, at 10 % alerting", value: medianRatio(perSecond(fenced), perSecond(unfenced)), target: { atLeast: 0.95 }, raw: pairs });
+}
