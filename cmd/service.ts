@@ -6,7 +6,7 @@ import { type HttpServer, startHttpServer } from "../pkg/http/server.ts";
 import { sleep } from "../pkg/lifecycle/sleep.ts";
 import { onTermination } from "../pkg/lifecycle/termination.ts";
 import type { Metrics } from "../pkg/telemetry/catalogue.ts";
-import { createLogger, type Logger } from "../pkg/telemetry/logger.ts";
+import { createLogger, type Logger, type LogLevel } from "../pkg/telemetry/logger.ts";
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 3000;
@@ -76,14 +76,17 @@ export async function startOpsServer(options: {
  */
 export async function runProgram(
   component: string,
-  work: (signal: AbortSignal, logger: (level: Parameters<typeof createLogger>[0]["level"]) => Logger) => Promise<void>,
+  work: (signal: AbortSignal, useLogger: (level: LogLevel) => Logger) => Promise<void>,
+  options: { readonly graceMs?: number; readonly logTo?: { write(line: string): void } } = {},
 ): Promise<void> {
-  let logger = createLogger({ component });
-  const useLogger = (level: Parameters<typeof createLogger>[0]["level"]) => {
-    logger = createLogger({ component, ...(level === undefined ? {} : { level }) });
+  const { graceMs = 25_000, logTo = process.stdout } = options;
+  let logger = createLogger({ component, destination: logTo });
+  const useLogger = (level: LogLevel) => {
+    logger = createLogger({ component, level, destination: logTo });
     return logger;
   };
   using termination = onTermination({
+    graceMs,
     onForced: (cause) => logger.error({ cause }, "exit forced before everything had ended"),
   });
   try {

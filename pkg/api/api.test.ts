@@ -168,7 +168,7 @@ describe("the original's routes", () => {
     for (const limit of ["1", "500", "007"]) expect((await ask(`/tickets/recent?limit=${limit}&_=1`)).status).toBe(200);
     expect(world.asked.map(({ limit }) => limit)).toEqual([1, 500, 7]);
     for (const limit of ["0", "501", "-1", "1.5", "abc", "", "1e2", "%00", "٣"]) {
-      expect(await faults(`/tickets/recent?limit=${encodeURIComponent(limit)}`)).toEqual([["limit", limit === "%00" ? "bad-value" : "bad-value"]]);
+      expect(await faults(`/tickets/recent?limit=${encodeURIComponent(limit)}`)).toEqual([["limit", "bad-value"]]);
     }
     expect(await faults("/tickets/recent?limit=1&limit=2")).toEqual([["limit", "repeated-parameter"]]);
   });
@@ -299,10 +299,9 @@ describe("single things and manners", () => {
   });
 
   test("ids that are no tickets are not found, whatever they look like", async () => {
-    for (const id of ["18", "0", "-1", "17x", "99999999999999999999", "a%00b", "%F0%9F%98%80"]) {
+    for (const id of ["18", "0", "-1", "17x", "99999999999999999999", "a%00b", "%ff", "%F0%9F%98%80"]) {
       expect([id, (await ask(`/api/v1/tickets/${id}`)).status]).toEqual([id, 404]);
     }
-    expect((await ask("/api/v1/tickets/%ff")).status).toBe(400);
   });
 
   test("HEAD answers as GET does, without a body", async () => {
@@ -313,7 +312,7 @@ describe("single things and manners", () => {
     }
   });
 
-  test("what PostgreSQL said does not reach the client", async () => {
+  test("while the database is away an answer says when to try again", async () => {
     world.databaseAway = true;
     const answer = await ask("/tickets/recent");
     expect(answer.status).toBe(503);

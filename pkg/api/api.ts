@@ -1,4 +1,5 @@
 // The HTTP API over the read side: the original's three routes, and lists and single things under /api/v1. It only reads.
+import type Router from "@koa/router";
 import type Koa from "koa";
 import type { LiveCounts } from "../count/counts.ts";
 import { type Answer, createApp } from "../http/app.ts";
@@ -18,13 +19,15 @@ export interface ApiDeps {
   readonly ready: Checks;
   /** The wall clock, for /health. */
   readonly now: () => Date;
+  /** What else is served on the same port (one process: the ingest door). */
+  readonly routers?: readonly Router[];
 }
 
 /** The application; serve its `callback()`. */
 export function createApi(deps: ApiDeps): Koa {
-  const { metrics, logger, ready } = deps;
+  const { metrics, logger, ready, routers = [] } = deps;
   const ops = createOpsRouter({ ready, registry: metrics.registry });
-  return createApp({ routers: [seedRouter(deps), ticketRouter(deps.reader), ops], logger, onAnswer: countAnswers(metrics) });
+  return createApp({ routers: [seedRouter(deps), ticketRouter(deps.reader), ...routers, ops], logger, onAnswer: countAnswers(metrics) });
 }
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);

@@ -1,0 +1,51 @@
+// The API: tickets, statistics and dead letters over HTTP, and the relay that keeps the live counters right.
+import { createApi } from "../../pkg/api/api.ts";
+import { type ApiConfig, apiConfig } from "../../pkg/config/config.ts";
+import { redisCounts } from "../../pkg/count/redis.ts";
+import { startHttpServer } from "../../pkg/http/server.ts";
+import { runTasks } from "../../pkg/lifecycle/run-tasks.ts";
+import { sleep } from "../../pkg/lifecycle/sleep.ts";
+import { countsRelay } from "../../pkg/relay/counts-relay.ts";
+import { createMetrics } from "../../pkg/telemetry/catalogue.ts";
+import type { Logger } from "../../pkg/telemetry/logger.ts";
+import { checkSchema } from "../../pkg/ticket/postgres-migrate.ts";
+import { createPool } from "../../pkg/ticket/postgres-pool.ts";
+import { postgresReader } from "../../pkg/ticket/postgres-read.ts";
+import { Readiness, runProgram, waitFor } from "../service.ts";
+
+await runProgram("api", async (signal, useLogger) => {
+  const config = apiConfig(process.env);
+  await run(config, useLogger(config.logLevel), signal);
+});
+
+async function run(config: ApiConfig, logger: Logger, signal: AbortSignal): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const metrics = createMetrics("api");
+  const readiness = new Readiness(["postgres"]);
+  const pool = createPool({
+    ...config.postgres,
+    applicationName: "alertcast-api",
+    onError: (error) => logger.warn({ err: error }, "database connection lost"),
+  });
+  stack.defer(() => pool.end());
+  const live = stack.use(
+    redisCounts({ ...config.redis, onError: (error) => logger.debug({ err: error }, "redis connection lost") }),
+  );
+  const reader = postgresReader(pool);
+  const api = createApi({
+    reader,
+    live,
+    metrics,
+    logger,
+    ready: readiness.checks(["postgres"]),
+    now: () => new Date(),
+  });
+  const server = stack.use(await startHttpServer({ handler: api.callback(), port: config.port }));
+  logger.info({ port: server.port }, "api started");
+  const relay = countsRelay({ reader, live, metrics, logger, sleep, now: () => performance.now() });
+  const relayWhenReady = async (s: AbortSignal) => {
+    await waitFor("postgres", () => checkSchema(pool), { readiness, logger, signal: s });
+    await relay(s);
+  };
+  await runTasks([server.run, relayWhenReady], signal);
+}
