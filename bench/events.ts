@@ -6,6 +6,8 @@ export interface Stream {
   readonly devices: number;
   /** Share of events that break a rule, each drawn for itself: any device, at any time (the hard case). 0 to 1. */
   readonly alerting: number;
+  /** True: a device that alerts does so in the same way every time. */
+  readonly steady?: boolean;
   readonly seed: number;
   /** What device ids begin with; default `dev-`. */
   readonly prefix?: string;
@@ -29,7 +31,8 @@ export function eventMaker(stream: Stream): (nowMs: number) => MadeEvent {
     made++;
     const deviceId = `${prefix}${String(n).padStart(6, "0")}`;
     const bad = random() < stream.alerting;
-    return { deviceId, json: eventJson(deviceId, n, bad ? Math.floor(random() * 4) + 1 : 0, random(), nowMs) };
+    const kind = stream.steady ? n % 4 : Math.floor(random() * 4);
+    return { deviceId, json: eventJson(deviceId, n, bad ? kind + 1 : 0, random(), nowMs) };
   };
 }
 

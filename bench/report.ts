@@ -22,6 +22,16 @@ export class Report {
   readonly results: Result[] = [];
   readonly failures: { readonly row: string; readonly error: string }[] = [];
   readonly #startedAtMs = performance.now();
+  readonly #budgetSeconds: number;
+
+  constructor(budgetSeconds: number) {
+    this.#budgetSeconds = budgetSeconds;
+  }
+
+  /** What is left of the time that everything together may take. */
+  get secondsLeft(): number {
+    return this.#budgetSeconds - (performance.now() - this.#startedAtMs) / 1000;
+  }
 
   add(result: Result): void {
     this.results.push(result);

@@ -56,7 +56,7 @@ const INSERT = `
 INSERT INTO ticket (partition, rule_id, device_id, dedup_key, seq, status, severity, peak_severity, reason, region, labels,
   runbook, opened_at, resolved_at, first_seen, last_seen, occurrences, reopens, alarm_on, run_notified, opened_under,
   rule_version, evidence, event_json, created_at)
-SELECT 0, r.rule, r.device, '', r.seq, r.status, r.severity, r.severity, r.reason, 'eu-west', '{"site":"a"}',
+SELECT 0, r.rule, r.device, '[' || r.seq || ']', 1, r.status, r.severity, r.severity, r.reason, 'eu-west', '{"site":"a"}',
   NULL, at, CASE WHEN r.status = 'resolved' THEN at END, at, at, 1, 0, r.status <> 'resolved', true, 0,
   '0123456789abcdef', $2, r.event, at
 FROM (SELECT *, coalesce(created, now()) AS at FROM json_to_recordset($1::json) AS x (rule text, device text, seq int,

@@ -1,11 +1,18 @@
 // The command line of AlertCast.
-import { Command } from "commander";
+import { runCommands } from "./exit.ts";
 import { addMigrate } from "./migrate.ts";
+import { createProgram } from "./program.ts";
+import { addRules } from "./rules.ts";
+import { addSend } from "./send.ts";
+import { addServices } from "./services.ts";
 import { addStandalone } from "./standalone.ts";
+import { endWithClosedPipe } from "./terminal.ts";
 
-const program = new Command("alertcast")
-  .description("Turns device-health events into tickets that people can work on")
-  .showHelpAfterError("(add --help for what there is)");
+endWithClosedPipe(process);
+const program = createProgram();
 addStandalone(program);
 addMigrate(program);
-await program.parseAsync();
+addServices(program);
+addRules(program);
+addSend(program);
+process.exitCode = await runCommands(program, process.argv, process.stderr);

@@ -6,7 +6,8 @@ import { runTasks } from "../../pkg/lifecycle/run-tasks.ts";
 import { kafkaLog } from "../../pkg/log/kafka.ts";
 import type { TopicInfo } from "../../pkg/log/log.ts";
 import { processorMetrics } from "../../pkg/processor/metrics.ts";
-import { createProcessor, PROCESSOR_LIMITS } from "../../pkg/processor/processor.ts";
+import { PROCESSOR_LIMITS } from "../../pkg/processor/deps.ts";
+import { createProcessor } from "../../pkg/processor/processor.ts";
 import { REMEMBERED_IDENTITIES } from "../../pkg/rule/detect.ts";
 import { createMetrics } from "../../pkg/telemetry/catalogue.ts";
 import type { Logger } from "../../pkg/telemetry/logger.ts";
@@ -80,9 +81,9 @@ async function run(config: ProcessorConfig, faults: Faults, logger: Logger, sign
     logger,
     metrics: {
       ...observer,
-      partitions: (workers) => {
+      partitions: (states) => {
         lastTurnMs = Date.now();
-        observer.partitions(workers);
+        observer.partitions(states);
       },
     },
     now: Date.now,

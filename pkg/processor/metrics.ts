@@ -1,9 +1,8 @@
 // What the processor tells Prometheus, in the names of the catalogue.
 import type { Metrics } from "../telemetry/catalogue.ts";
 import type { CommitResult } from "../ticket/store.ts";
-import type { PartitionWorker } from "./partition-worker.ts";
+import type { ProcessorObserver, WorkerState } from "./deps.ts";
 import type { Pending } from "./pending.ts";
-import type { ProcessorObserver } from "./processor.ts";
 
 /** Counts into the catalogue's metrics. `now` is the wall clock in ms. */
 export function processorMetrics(metrics: Metrics, topic: string, now: () => number): ProcessorObserver {
@@ -24,7 +23,7 @@ export function processorMetrics(metrics: Metrics, topic: string, now: () => num
       metrics.eventsRepeated.inc(counts.repeated);
       for (const [rule, n] of counts.unknown) metrics.rulesEvaluated.inc({ rule, result: "unknown" }, n);
     },
-    partitions: (workers) => showPartitions(metrics, topic, workers, now()),
+    partitions: (states) => showPartitions(metrics, topic, states, now()),
   };
 }
 
@@ -47,14 +46,13 @@ function countOutcome(metrics: Metrics, result: CommitResult, pending: Pending):
 function showPartitions(
   metrics: Metrics,
   topic: string,
-  workers: ReadonlyMap<number, PartitionWorker>,
+  states: ReadonlyMap<number, WorkerState>,
   nowMs: number,
 ): void {
   metrics.partitionLagMessages.reset();
   metrics.partitionLagSeconds.reset();
   metrics.partitionHalted.reset();
-  for (const [partition, worker] of workers) {
-    const { nextOffset, end, phase, clockMs } = worker.state;
+  for (const [partition, { nextOffset, end, phase, clockMs }] of states) {
     const labels = { topic, partition: String(partition) };
     const lag = Math.max(0, end - nextOffset);
     metrics.partitionLagMessages.set(labels, lag);

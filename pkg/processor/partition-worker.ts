@@ -7,8 +7,8 @@ import { encodeSnapshot, SNAPSHOT_FORMAT } from "../rule/snapshot.ts";
 import type { Claim, Commit, PartitionKey } from "../ticket/store.ts";
 import { BatchQueue } from "./batch-queue.ts";
 import { decodeRecord, type Place } from "./decode-record.ts";
+import type { ProcessorDeps, WorkerState } from "./deps.ts";
 import { Pending } from "./pending.ts";
-import type { ProcessorDeps } from "./processor.ts";
 import { fingerprint } from "./record-hash.ts";
 import { Restore } from "./restore.ts";
 import { pause, withRetries } from "./retry.ts";
@@ -23,15 +23,6 @@ export interface WorkerControl {
   readonly seek: (offset: number) => void;
   readonly pause: () => void;
   readonly resume: () => void;
-}
-
-/** What the outside may see of a worker. */
-export interface WorkerState {
-  readonly phase: "claiming" | "replaying" | "live" | "halted" | "ended";
-  readonly nextOffset: number;
-  readonly haltedReason: string | undefined;
-  readonly end: number;
-  readonly clockMs: number;
 }
 
 export class PartitionWorker {

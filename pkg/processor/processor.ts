@@ -1,66 +1,9 @@
 // The processor service: a member of the consumer group that runs one worker per partition it was given.
 import { messageOf } from "../errors.ts";
-import type { EventLog, LogConsumer, OffsetCommit, TopicInfo } from "../log/log.ts";
-import type { DetectorOptions } from "../rule/detect.ts";
-import type { RuleSet } from "../rule/model.ts";
-import type { DetectCounts } from "../rule/stimulus.ts";
-import type { CommitResult, TicketStore } from "../ticket/store.ts";
-import type { Logger } from "../telemetry/logger.ts";
-import { PartitionWorker, type WorkerState } from "./partition-worker.ts";
-import type { Pending } from "./pending.ts";
+import type { LogConsumer, OffsetCommit } from "../log/log.ts";
+import type { ProcessorDeps, WorkerState } from "./deps.ts";
+import { PartitionWorker } from "./partition-worker.ts";
 import { pause } from "./retry.ts";
-
-export interface ProcessorLimits {
-  /** Fetched bytes a partition may hold before the log is paused. */
-  readonly queuedBytes: number;
-  readonly snapshotEveryMs: number;
-  readonly snapshotEveryEntries: number;
-  /** How long a partition that was lost to another owner is left alone, ms. */
-  readonly reclaimMs: number;
-  /** How often offsets are stored in the log for the sake of lag, ms. */
-  readonly offsetsEveryMs: number;
-}
-
-export const PROCESSOR_LIMITS: ProcessorLimits = {
-  queuedBytes: 8 * 1024 * 1024,
-  snapshotEveryMs: 30_000,
-  snapshotEveryEntries: 200_000,
-  reclaimMs: 4000,
-  offsetsEveryMs: 1000,
-};
-
-/** What the processor tells of itself; see metrics.ts. */
-export interface ProcessorObserver {
-  /** A batch went through the rules. */
-  detected(durationMs: number): void;
-  /** What detection counted since the last call. */
-  counted(counts: DetectCounts): void;
-  committed(result: CommitResult, pending: Pending, durationMs: number): void;
-  /** A try to commit failed; it follows again. */
-  failed(): void;
-  /** Called once a while, with the partitions that are ours. */
-  partitions(workers: ReadonlyMap<number, PartitionWorker>): void;
-}
-
-export interface ProcessorDeps {
-  readonly log: EventLog;
-  readonly topic: TopicInfo;
-  readonly store: TicketStore;
-  readonly group: string;
-  /** Name of this process, for people. */
-  readonly owner: string;
-  readonly ruleSet: RuleSet;
-  readonly ruleSetId: number;
-  /** Compiles a stored rule set; undefined when it cannot be. */
-  readonly compile: (source: unknown) => RuleSet | undefined;
-  readonly detector: DetectorOptions;
-  readonly limits: ProcessorLimits;
-  readonly logger: Logger;
-  readonly metrics: ProcessorObserver;
-  /** Wall clock, ms; used for snapshots and durations only. */
-  readonly now: () => number;
-  readonly failpoint?: (name: "before-kafka-commit") => Promise<void>;
-}
 
 export interface Processor {
   /** By partition: those assigned to this process now. */
@@ -112,7 +55,7 @@ async function storeOffsets(
   for (;;) {
     await pause(deps.limits.offsetsEveryMs, signal);
     if (signal.aborted) await members.stopAll();
-    deps.metrics.partitions(members.workers);
+    deps.metrics.partitions(members.states());
     try {
       const offsets = members.offsetsToStore();
       if (offsets.length > 0) await consumer.commit(offsets);
@@ -141,10 +84,6 @@ class Members {
 
   use(consumer: LogConsumer): void {
     this.#consumer = consumer;
-  }
-
-  get workers(): ReadonlyMap<number, PartitionWorker> {
-    return this.#workers;
   }
 
   worker(partition: number): PartitionWorker | undefined {

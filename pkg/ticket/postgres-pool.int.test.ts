@@ -50,10 +50,9 @@ test("connections that the server ends are told of, idle or in use, and replaced
   const [idle, used, killer] = await Promise.all([world.pool.connect(), world.pool.connect(), world.pool.connect()]);
   idle.release();
   await killer.query(KILL_OTHERS);
-  await waitFor(() => world.lost.length === 2, { what: "both lost connections to be told of" });
+  await waitFor(() => world.lost.length === 2, { what: "both lost connections to be told of" }).finally(() => killer.release());
   expect(await codeOf(used.query("SELECT 1"))).toBe("unavailable");
   used.release(true);
-  killer.release();
   expect((await world.pool.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
 });
 

@@ -50,9 +50,15 @@ export function createPool(options: PoolOptions): pg.Pool {
     keepAliveInitialDelayMillis: 10_000,
     types: { getTypeParser },
   });
-  // A connection in use reports its loss only to its own listeners, an idle one to the pool's as well.
-  // Each is told once, by the connection's; without a pool listener the process would end.
-  pool.on("connect", (client) => client.on("error", onError));
+  // A connection in use reports its loss only to its own listeners, an idle one to the pool's as well, and either may
+  // do so twice (why, then that it is gone). Each is told once, here; without a pool listener the process would end.
+  pool.on("connect", (client) => {
+    let told = false;
+    client.on("error", (error) => {
+      if (!told) onError(error);
+      told = true;
+    });
+  });
   pool.on("error", () => undefined);
   return pool;
 }

@@ -1,0 +1,70 @@
+// What the processor and its workers need from outside, and the limits they keep. Types and defaults only.
+import type { EventLog, TopicInfo } from "../log/log.ts";
+import type { DetectorOptions } from "../rule/detect.ts";
+import type { RuleSet } from "../rule/model.ts";
+import type { DetectCounts } from "../rule/stimulus.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { CommitResult, TicketStore } from "../ticket/store.ts";
+import type { Pending } from "./pending.ts";
+
+/** What the outside may see of a partition's worker. */
+export interface WorkerState {
+  readonly phase: "claiming" | "replaying" | "live" | "halted" | "ended";
+  readonly nextOffset: number;
+  readonly haltedReason: string | undefined;
+  readonly end: number;
+  readonly clockMs: number;
+}
+
+export interface ProcessorLimits {
+  /** Fetched bytes a partition may hold before the log is paused. */
+  readonly queuedBytes: number;
+  readonly snapshotEveryMs: number;
+  readonly snapshotEveryEntries: number;
+  /** How long a partition that was lost to another owner is left alone, ms. */
+  readonly reclaimMs: number;
+  /** How often offsets are stored in the log for the sake of lag, ms. */
+  readonly offsetsEveryMs: number;
+}
+
+export const PROCESSOR_LIMITS: ProcessorLimits = {
+  queuedBytes: 8 * 1024 * 1024,
+  snapshotEveryMs: 30_000,
+  snapshotEveryEntries: 200_000,
+  reclaimMs: 4000,
+  offsetsEveryMs: 1000,
+};
+
+/** What the processor tells of itself; see metrics.ts. */
+export interface ProcessorObserver {
+  /** A batch went through the rules. */
+  detected(durationMs: number): void;
+  /** What detection counted since the last call. */
+  counted(counts: DetectCounts): void;
+  committed(result: CommitResult, pending: Pending, durationMs: number): void;
+  /** A try to commit failed; it follows again. */
+  failed(): void;
+  /** Called once a while, with the partitions that are ours. */
+  partitions(states: ReadonlyMap<number, WorkerState>): void;
+}
+
+export interface ProcessorDeps {
+  readonly log: EventLog;
+  readonly topic: TopicInfo;
+  readonly store: TicketStore;
+  readonly group: string;
+  /** Name of this process, for people. */
+  readonly owner: string;
+  readonly ruleSet: RuleSet;
+  readonly ruleSetId: number;
+  /** Compiles a stored rule set; undefined when it cannot be. */
+  readonly compile: (source: unknown) => RuleSet | undefined;
+  readonly detector: DetectorOptions;
+  readonly limits: ProcessorLimits;
+  readonly logger: Logger;
+  readonly metrics: ProcessorObserver;
+  /** Wall clock, ms; used for snapshots and durations only. */
+  readonly now: () => number;
+  readonly failpoint?: (name: "before-kafka-commit") => Promise<void>;
+}
+
