@@ -4,7 +4,6 @@ import type { DatabaseAddress } from "./worker/pipeline.ts";
 
 /** What the driver's connection can do that its types do not say. */
 interface CopyConnection {
-  query(text: string): void;
   sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
 }
@@ -27,7 +26,7 @@ class Copy {
     this.#input = input;
   }
 
-  submit(connection: CopyConnection): void {
+  submit(connection: pg.Connection): void {
     connection.query(this.#text);
   }
 
@@ -38,7 +37,8 @@ class Copy {
   }
 
   handleCopyData(message: { readonly chunk: Buffer }): void {
-    this.#output.push(message.chunk);
+    // The driver reads the next bytes into the same buffer.
+    this.#output.push(Buffer.from(message.chunk));
   }
 
   handleCommandComplete(): void {}

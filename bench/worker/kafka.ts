@@ -1,5 +1,6 @@
 // The kafkajs clients of everything that is not AlertCast itself, with the fetch settings that AlertCast uses.
 import "../../pkg/log/kafka-fixes.ts";
+import { connect } from "node:net";
 import { Kafka, logLevel } from "kafkajs";
 
 export interface KafkaMessageToSend {
@@ -11,9 +12,15 @@ export interface KafkaMessageToSend {
 /** As pkg/log/kafka.ts has them by default. */
 export const FETCH = { minBytes: 64 * 1024, maxWaitTimeInMs: 100, maxBytesPerPartition: 1024 * 1024 };
 
-/** A client of `brokers` (host:port, comma between several). */
+/** A client of `brokers` (host:port, comma between several) whose small requests are not held back. */
 export function kafkaClient(brokers: string): Kafka {
-  return new Kafka({ clientId: "bench", brokers: brokers.split(","), logLevel: logLevel.ERROR, retry: { retries: 20 } });
+  return new Kafka({
+    clientId: "bench",
+    brokers: brokers.split(","),
+    logLevel: logLevel.ERROR,
+    retry: { retries: 20 },
+    socketFactory: ({ host, port, onConnect }) => connect({ host, port, noDelay: true }, onConnect),
+  });
 }
 
 /** CPU time of this process, ms. */

@@ -50,7 +50,12 @@ export interface RunningPipeline extends AsyncDisposable {
 export async function openPipeline(input: PipelineInput, hooks: Hooks): Promise<RunningPipeline> {
   const stack = new AsyncDisposableStack();
   const logger = createLogger({ component: "bench", level: "error", destination: process.stderr });
-  const pool = createPool({ ...input.database, applicationName: "bench", onError: (error) => logger.error({ err: error }, "connection lost") });
+  const stop = new AbortController();
+  // The database is dropped right after the end, at times before the last connection has closed.
+  const onError = (error: Error) => {
+    if (!stop.signal.aborted) logger.error({ err: error }, "connection lost");
+  };
+  const pool = createPool({ ...input.database, applicationName: "bench", onError });
   stack.defer(() => pool.end());
   const log = stack.use(kafkaLog({ brokers: input.brokers.split(","), clientId: "bench", topic: input.topic, logger }));
   const store = postgresStore({ pool, fenced: input.fenced });
@@ -80,7 +85,6 @@ export async function openPipeline(input: PipelineInput, hooks: Hooks): Promise<
     },
     now: Date.now,
   });
-  const stop = new AbortController();
   const ended = processor.run(stop.signal);
   ended.catch((error: unknown) => logger.error({ err: error }, "the processor failed"));
   stack.defer(async () => {

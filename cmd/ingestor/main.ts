@@ -60,5 +60,5 @@ async function findTopic(
     await ensureTopic({ brokers, topic, partitions, timeoutMs: 5000, logger });
     return log.describe();
   };
-  return waitFor("kafka", find, { readiness, logger, signal });
+  return await waitFor("kafka", find, { readiness, logger, signal });
 }
