@@ -1,8 +1,8 @@
 // One run each of what is compared, on a filled topic and a database of its own.
 import { addressOf, type FilledTopic, type Setting } from "./setting.ts";
-import type { Worker } from "./worker.ts";
 import type { Measured } from "./worker/noop.ts";
 import type { PipelineMeasured } from "./worker/pipeline.ts";
+import type { Worker } from "./worker.ts";
 
 /** kafkajs with an eachBatch that does nothing. */
 export function noopOnce(setting: Setting, worker: Worker, topic: FilledTopic): Promise<Measured> {
@@ -23,7 +23,12 @@ export async function pipelineOnce(
   { rules = 0, fenced = true }: PipelineChoice = {},
 ): Promise<PipelineMeasured> {
   await using database = await setting.database();
-  return await worker.run("runPipeline", { ...setting.consumption(topic), database: addressOf(database), rules, fenced });
+  return await worker.run("runPipeline", {
+    ...setting.consumption(topic),
+    database: addressOf(database),
+    rules,
+    fenced,
+  });
 }
 
 export interface OriginalChoice {
@@ -33,10 +38,20 @@ export interface OriginalChoice {
 }
 
 /** The original's design. */
-export async function originalOnce(setting: Setting, worker: Worker, topic: FilledTopic, choice: OriginalChoice): Promise<Measured> {
+export async function originalOnce(
+  setting: Setting,
+  worker: Worker,
+  topic: FilledTopic,
+  choice: OriginalChoice,
+): Promise<Measured> {
   await using database = await setting.database();
   const { redisUrl } = setting.services;
-  return await worker.run("runOriginal", { ...setting.consumption(topic), database: addressOf(database), redisUrl, ...choice });
+  return await worker.run("runOriginal", {
+    ...setting.consumption(topic),
+    database: addressOf(database),
+    redisUrl,
+    ...choice,
+  });
 }
 
 /** Figures of several runs of the same, and what to call them. */

@@ -32,7 +32,8 @@ class Copy {
 
   handleCopyInResponse(connection: CopyConnection): void {
     const chunkBytes = 1024 * 1024;
-    for (let at = 0; at < this.#input.length; at += chunkBytes) connection.sendCopyFromChunk(this.#input.subarray(at, at + chunkBytes));
+    for (let at = 0; at < this.#input.length; at += chunkBytes)
+      connection.sendCopyFromChunk(this.#input.subarray(at, at + chunkBytes));
     connection.endCopyFrom();
   }
 
@@ -53,7 +54,11 @@ class Copy {
 }
 
 /** Runs `COPY ... FROM STDIN` with `input`, or `COPY ... TO STDOUT` and returns its output. */
-export async function copy(database: DatabaseAddress, text: string, input: Buffer = Buffer.alloc(0)): Promise<{ readonly output: Buffer; readonly ms: number }> {
+export async function copy(
+  database: DatabaseAddress,
+  text: string,
+  input: Buffer = Buffer.alloc(0),
+): Promise<{ readonly output: Buffer; readonly ms: number }> {
   const { host, port, user, password, database: name } = database;
   const client = new pg.Client({ host, port, user, password, database: name });
   await client.connect();

@@ -19,7 +19,8 @@ export interface MadeEvent {
 }
 
 const REGIONS = ["us-west-2", "eu-west-1", "ap-east-1", "sa-east-1"];
-const HEALTHY_MESSAGE = "self-test passed; battery 87 percent; uplink lte, -83 dBm; firmware 4.12.7; memory 63 percent; uptime 41 days";
+const HEALTHY_MESSAGE =
+  "self-test passed; battery 87 percent; uplink lte, -83 dBm; firmware 4.12.7; memory 63 percent; uptime 41 days";
 
 /** Events without end, reproducible from the seed. `nowMs` gives each its `ts`. */
 export function eventMaker(stream: Stream): (nowMs: number) => MadeEvent {
@@ -54,9 +55,12 @@ function eventJson(deviceId: string, n: number, kind: number, random: number, no
  * does not depend on the number of rules; 0 = the default rules.
  */
 export function ruleFile(count: number): string {
-  const rules: unknown[] = [{ id: "any", severity: "high", when: 'event.status != "online" || event.temperature >= 75', reason: "Unwell" }];
+  const rules: unknown[] = [
+    { id: "any", severity: "high", when: 'event.status != "online" || event.temperature >= 75', reason: "Unwell" },
+  ];
   for (let i = 1; i < count; i++) {
-    const when = i % 2 === 0 ? `event.temperature >= ${200 + i}` : `event.status == "state-${i}" && event.temperature > ${i}`;
+    const when =
+      i % 2 === 0 ? `event.temperature >= ${200 + i}` : `event.status == "state-${i}" && event.temperature > ${i}`;
     rules.push({ id: `rule-${i}`, severity: "low", when, reason: "Cannot be" });
   }
   return JSON.stringify({ apiVersion: "alertcast/v1", rules });

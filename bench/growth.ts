@@ -3,8 +3,8 @@ import { noopOnce, originalOnce, perSecond, pipelineOnce } from "./contenders.ts
 import type { Report } from "./report.ts";
 import type { FilledTopic, Setting } from "./setting.ts";
 import { medianRatio } from "./stats.ts";
-import type { Worker } from "./worker.ts";
 import type { Measured } from "./worker/noop.ts";
+import type { Worker } from "./worker.ts";
 
 const MOST_ROUNDS = 3;
 const DEVICES = 10_000;
@@ -39,12 +39,24 @@ export async function growth(setting: Setting, report: Report): Promise<void> {
   const topics = new Map<number, { one: FilledTopic; ten: FilledTopic }>();
   for (const partitions of [1, 4, 16]) {
     const one = await setting.filledTopic(partitions, 150_000, { devices: DEVICES, alerting: 0.01, seed: 1 });
-    topics.set(partitions, { one, ten: await setting.filledTopic(partitions, 80_000, { devices: DEVICES, alerting: 0.1, seed: 2 }) });
+    topics.set(partitions, {
+      one,
+      ten: await setting.filledTopic(partitions, 80_000, { devices: DEVICES, alerting: 0.1, seed: 2 }),
+    });
   }
-  const cell = (name: string, partitions: number, rules: number): Cell => ({ name, partitions, rules, runs: { noop: [], pipeline1: [], pipeline10: [], original: [] } });
+  const cell = (name: string, partitions: number, rules: number): Cell => ({
+    name,
+    partitions,
+    rules,
+    runs: { noop: [], pipeline1: [], pipeline10: [], original: [] },
+  });
   const cells = [
-    ...[1, 4, 16].map((partitions) => cell(`${partitions} partition${partitions === 1 ? "" : "s"}, default rules`, partitions, 0)),
-    ...[1, 10, 100].map((rules) => cell(`${RULES_PARTITIONS} partitions, ${rules} rule${rules === 1 ? "" : "s"}`, RULES_PARTITIONS, rules)),
+    ...[1, 4, 16].map((partitions) =>
+      cell(`${partitions} partition${partitions === 1 ? "" : "s"}, default rules`, partitions, 0),
+    ),
+    ...[1, 10, 100].map((rules) =>
+      cell(`${RULES_PARTITIONS} partitions, ${rules} rule${rules === 1 ? "" : "s"}`, RULES_PARTITIONS, rules),
+    ),
   ];
   let roundSeconds = 0;
   for (let round = 0; round < MOST_ROUNDS && report.secondsLeft > roundSeconds; round++) {
@@ -58,7 +70,13 @@ export async function growth(setting: Setting, report: Report): Promise<void> {
   for (const { name, runs } of cells) addCell(report, name, runs);
 }
 
-async function runCell(setting: Setting, workers: Workers, on: { one: FilledTopic; ten: FilledTopic }, rules: number, runs: Runs): Promise<void> {
+async function runCell(
+  setting: Setting,
+  workers: Workers,
+  on: { one: FilledTopic; ten: FilledTopic },
+  rules: number,
+  runs: Runs,
+): Promise<void> {
   runs.noop.push(await noopOnce(setting, workers.noop, on.one));
   runs.pipeline1.push(await pipelineOnce(setting, workers.pipeline, on.one, { rules }));
   runs.pipeline10.push(await pipelineOnce(setting, workers.pipeline, on.ten, { rules }));
@@ -69,6 +87,16 @@ function addCell(report: Report, name: string, { noop, pipeline1, pipeline10, or
   const [one, ten] = [perSecond(pipeline1), perSecond(pipeline10)];
   const raw1 = { "pipeline events/s": one, "no-op events/s": perSecond(noop) };
   const raw2 = { "pipeline events/s": ten, "per-event events/s": perSecond(original) };
-  report.add({ row: "1 grow", what: `${name}: pipeline at 1 % / no-op`, value: medianRatio(one, perSecond(noop)), raw: raw1 });
-  report.add({ row: "2 grow", what: `${name}: pipeline at 10 % / per-event design, sequential`, value: medianRatio(ten, perSecond(original)), raw: raw2 });
+  report.add({
+    row: "1 grow",
+    what: `${name}: pipeline at 1 % / no-op`,
+    value: medianRatio(one, perSecond(noop)),
+    raw: raw1,
+  });
+  report.add({
+    row: "2 grow",
+    what: `${name}: pipeline at 10 % / per-event design, sequential`,
+    value: medianRatio(ten, perSecond(original)),
+    raw: raw2,
+  });
 }

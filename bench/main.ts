@@ -1,11 +1,11 @@
 // Runs the ratio benchmarks: all of them, or the rows named as arguments (1 2 4 5 9 10 11 12 13 growth).
 // Prints a table and writes .reports/bench.json. With --profile, CPU profiles of the workers go to .reports/profiles.
 import { parseArgs } from "node:util";
+import { growth } from "./growth.ts";
 import { packageVersion, Report } from "./report.ts";
 import { copyRate } from "./rows-copy.ts";
-import { growth } from "./growth.ts";
 import { latency } from "./rows-latency.ts";
-import { detectSpeed, memoryPerDevice, memoryOverTime } from "./rows-process.ts";
+import { detectSpeed, memoryOverTime, memoryPerDevice } from "./rows-process.ts";
 import { takeOver } from "./rows-take-over.ts";
 import { againstNoop, againstOriginal } from "./rows-throughput.ts";
 import { Setting } from "./setting.ts";
@@ -28,7 +28,10 @@ const MEASURES: readonly { readonly rows: readonly string[]; readonly measure: M
   { rows: ["growth"], measure: growth },
 ];
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { profile: { type: "boolean", default: false } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { profile: { type: "boolean", default: false } },
+});
 const known = MEASURES.flatMap(({ rows }) => rows);
 const unknown = positionals.filter((row) => !known.includes(row));
 if (unknown.length > 0) throw new Error(`no such row: ${unknown.join(", ")}; there are ${known.join(", ")}`);

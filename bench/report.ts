@@ -33,7 +33,11 @@ export class Report {
     return this.#budgetSeconds - (performance.now() - this.#startedAtMs) / 1000;
   }
 
+  /** Throws for a figure that cannot be: everything measured here is above zero. */
   add(result: Result): void {
+    if (!(result.value > 0 && Number.isFinite(result.value))) {
+      throw new Error(`row ${result.row} came out as ${result.value}: the measurement is wrong`);
+    }
     this.results.push(result);
     console.log(lineOf(result));
   }
@@ -50,13 +54,22 @@ export class Report {
     const machine = machineFacts();
     console.log(`\n${table(this.results)}\n`);
     for (const { row, what, raw, note } of this.results) {
-      const figures = Object.entries(raw).map(([name, values]) => `${name}: ${show(median(values))} (n=${values.length}, ${range(values)})`);
+      const figures = Object.entries(raw).map(
+        ([name, values]) => `${name}: ${show(median(values))} (n=${values.length}, ${range(values)})`,
+      );
       console.log(`${row}  ${what}\n    ${figures.join("\n    ")}${note === undefined ? "" : `\n    note: ${note}`}`);
     }
-    console.log(`\n${Object.entries({ ...machine, ...versions }).map(([name, value]) => `${name}: ${value}`).join("; ")}; took ${seconds} s`);
+    console.log(
+      `\n${Object.entries({ ...machine, ...versions })
+        .map(([name, value]) => `${name}: ${value}`)
+        .join("; ")}; took ${seconds} s`,
+    );
     mkdirSync(dirname(path), { recursive: true });
     const { results, failures } = this;
-    writeFileSync(path, `${JSON.stringify({ at: new Date().toISOString(), seconds, machine, versions, results, failures }, undefined, 2)}\n`);
+    writeFileSync(
+      path,
+      `${JSON.stringify({ at: new Date().toISOString(), seconds, machine, versions, results, failures }, undefined, 2)}\n`,
+    );
     console.log(`written to ${path}`);
   }
 }
@@ -66,7 +79,9 @@ function machineFacts(): Record<string, string> {
     cpu: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     kernel: release(),
-    "load before": loadavg().map((n) => n.toFixed(1)).join(" "),
+    "load before": loadavg()
+      .map((n) => n.toFixed(1))
+      .join(" "),
     node: process.version,
     commit: commit(),
   };
@@ -74,7 +89,8 @@ function machineFacts(): Record<string, string> {
 
 function commit(): string {
   try {
-    const git = (...args: string[]) => execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    const git = (...args: string[]) =>
+      execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
     return `${git("rev-parse", "--short", "HEAD")}${git("status", "--porcelain") === "" ? "" : " with changes"}`;
   } catch {
     return "unknown"; // not a checkout
@@ -92,7 +108,14 @@ function table(results: readonly Result[]): string {
   const rows = results.map((result) => [result.row, result.what, valueOf(result), targetOf(result), verdictOf(result)]);
   const all = [["row", "ratio or measure", "value", "target", ""], ...rows];
   const widths = [0, 1, 2, 3].map((i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  return all.map((row) => row.map((cell, i) => (i === 2 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join("  ").trimEnd()).join("\n");
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 2 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 function lineOf(result: Result): string {

@@ -33,6 +33,16 @@ export async function takeOver(setting: Setting, report: Report): Promise<void> 
     replayed.push(taken.replayed);
   }
   if (median(replayed) < REPLAYED) throw new Error(`only ${median(replayed)} records were replayed`);
-  const raw = { "take-over ms, from assignment to live": takeOvers, "live ms, from first batch to last commit": live, "records read again": replayed };
-  report.add({ row: "12", what: "taking over 100,000 devices, replaying 200,000 entries / consuming those live", value: medianRatio(takeOvers, live), target: { atMost: 1.2 }, raw });
+  const raw = {
+    "take-over ms, from assignment to live": takeOvers,
+    "live ms, from first batch to last commit": live,
+    "records read again": replayed,
+  };
+  report.add({
+    row: "12",
+    what: "taking over 100,000 devices, replaying 200,000 entries / consuming those live",
+    value: medianRatio(takeOvers, live),
+    target: { atMost: 1.2 },
+    raw,
+  });
 }

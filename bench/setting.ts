@@ -8,8 +8,8 @@ import { startServices, temporaryFolder } from "../test/harness/start-services.t
 import { missingTools, servicesToStart } from "../test/harness/tools.ts";
 import { freshTopic } from "../test/harness/topic.ts";
 import type { Stream } from "./events.ts";
-import { Worker } from "./worker.ts";
 import type { DatabaseAddress } from "./worker/pipeline.ts";
+import { Worker } from "./worker.ts";
 
 /** A topic that holds what a run will consume. */
 export interface FilledTopic {
@@ -101,7 +101,11 @@ export function addressOf({ host, port, user, password, database }: FreshDatabas
 }
 
 /** One statement on a connection of its own. */
-export async function query(database: DatabaseAddress, text: string, values: unknown[] = []): Promise<pg.QueryResult<Record<string, unknown>>> {
+export async function query(
+  database: DatabaseAddress,
+  text: string,
+  values: unknown[] = [],
+): Promise<pg.QueryResult<Record<string, unknown>>> {
   const { host, port, user, password, database: name } = database;
   const client = new pg.Client({ host, port, user, password, database: name });
   await client.connect();

@@ -20,7 +20,10 @@ export class Worker implements AsyncDisposable {
   readonly #child: ChildProcess;
 
   constructor({ name, profileFolder }: WorkerOptions) {
-    const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${name}.cpuprofile`];
+    const profile =
+      profileFolder === undefined
+        ? []
+        : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${name}.cpuprofile`];
     this.#name = name;
     this.#child = fork(ENTRY, [], { execArgv: ["--expose-gc", "--max-old-space-size=4096", ...profile] });
   }

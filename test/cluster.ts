@@ -1,5 +1,5 @@
 // A small cluster for integration tests: own database, own topic, real processes.
-import pg from "pg";
+import type pg from "pg";
 import { migrate } from "../pkg/ticket/postgres-migrate.ts";
 import { createPool } from "../pkg/ticket/postgres-pool.ts";
 import { type FreshDatabase, freshDatabase } from "./harness/database.ts";
@@ -28,11 +28,18 @@ export interface Running {
 }
 
 /** Makes database and topic; programs are started by the caller and ended with the cluster. */
-export async function startCluster(options: { partitions?: number; config?: Record<string, string> } = {}): Promise<Cluster> {
+export async function startCluster(
+  options: { partitions?: number; config?: Record<string, string> } = {},
+): Promise<Cluster> {
   const { partitions = 6, config = {} } = options;
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await freshDatabase());
-  const pool = createPool({ ...database, applicationName: "test", onError: () => undefined, statementTimeoutMs: 60_000 });
+  const pool = createPool({
+    ...database,
+    applicationName: "test",
+    onError: () => undefined,
+    statementTimeoutMs: 60_000,
+  });
   stack.defer(() => pool.end());
   await migrate(pool);
   const topic = await freshTopic({ partitions, config });

@@ -12,7 +12,9 @@ export async function withDataFolder<T>(dataDir: string, look: (pool: pg.Pool) =
   await using stack = new AsyncDisposableStack();
   const db = stack.adopt(new PGlite(join(dataDir, "pg")), (d) => d.close());
   await db.waitReady;
-  const socketDir = stack.adopt(await mkdtemp(join(tmpdir(), "look-")), (dir) => rm(dir, { recursive: true, force: true }));
+  const socketDir = stack.adopt(await mkdtemp(join(tmpdir(), "look-")), (dir) =>
+    rm(dir, { recursive: true, force: true }),
+  );
   const server = new PGLiteSocketServer({ db, path: join(socketDir, ".s.PGSQL.5432") });
   await server.start();
   stack.defer(() => server.stop());

@@ -69,7 +69,10 @@ function outcome(steps: readonly FoldStep[], mode: FoldMode): unknown {
   const fold = new Fold(RULES, 1, mode);
   const rows = steps.flatMap((step) => fold.step(step).rows.map((row) => ({ ...row, ticket: ticketName(row.ticket) })));
   const byTicket = Object.groupBy(rows, (row) => row.ticket);
-  return { tickets: fold.all.map(({ id: _, ...rest }) => rest).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)), byTicket };
+  return {
+    tickets: fold.all.map(({ id: _, ...rest }) => rest).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
+    byTicket,
+  };
 }
 
 function nameOf(ticket: { ruleId: string; deviceId: string; dedup: string; seq: number }): string {

@@ -1,6 +1,7 @@
 // Runs a golden vector of kind fold through detect and settle, entry by entry, without any service.
-import { decodeRecord } from "../pkg/processor/decode-record.ts";
+
 import { ORIGIN_HEADER, TICK_HEADER } from "../pkg/log/headers.ts";
+import { decodeRecord } from "../pkg/processor/decode-record.ts";
 import { Detector } from "../pkg/rule/detect.ts";
 import type { RuleSet } from "../pkg/rule/model.ts";
 import { createMemory } from "../pkg/rule/partition-memory.ts";

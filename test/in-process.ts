@@ -1,11 +1,10 @@
 // A processor inside the test, where its limits or rules have to be other than a program's.
-import { compileStored } from "../cmd/rules.ts";
 import { kafkaLog } from "../pkg/log/kafka.ts";
 import { PROCESSOR_LIMITS, type ProcessorLimits } from "../pkg/processor/deps.ts";
 import { processorMetrics } from "../pkg/processor/metrics.ts";
 import { createProcessor, type Processor } from "../pkg/processor/processor.ts";
 import { DEFAULT_RULES } from "../pkg/rule/default-rules.ts";
-import { parseRuleFile } from "../pkg/rule/rule-file.ts";
+import { compileRuleSet, parseRuleFile } from "../pkg/rule/rule-file.ts";
 import { createMetrics, type Metrics } from "../pkg/telemetry/catalogue.ts";
 import { createLogger } from "../pkg/telemetry/logger.ts";
 import { postgresStore } from "../pkg/ticket/postgres-store.ts";
@@ -42,7 +41,10 @@ export async function processorInProcess(
     owner: "test",
     ruleSet,
     ruleSetId: await store.registerRuleSet(ruleSet.hash, ruleSet.source),
-    compile: compileStored,
+    compile: (source) => {
+      const compiled = compileRuleSet(source);
+      return compiled.ok ? compiled.ruleSet : undefined;
+    },
     detector: {},
     limits: { ...PROCESSOR_LIMITS, ...options.limits },
     logger,

@@ -39,7 +39,12 @@ it("services that start before the database is migrated say so, wait, and go on"
     await waitFor(saysSo, { what: "a service to say what is missing" });
     expect((await fetch(`${running.url}/livez`)).status).toBe(200);
   }
-  const migration = { name: "migrate", entry: "cmd/alertcast/main.ts", args: ["migrate"], env: { ...cluster.env, ...env } };
+  const migration = {
+    name: "migrate",
+    entry: "cmd/alertcast/main.ts",
+    args: ["migrate"],
+    env: { ...cluster.env, ...env },
+  };
   expect((await (await spawnService(migration)).exited).code).toBe(0);
   for (const running of [processor, api]) await waitFor(() => isReady(running), { what: "a service to be ready" });
 });
@@ -49,7 +54,9 @@ it("services that start while PostgreSQL and Kafka are away wait for them", asyn
   const away = { PG_PORT: "1", KAFKA_BROKER: "127.0.0.1:1" };
   const services = [await cluster.processor("processor", away), await cluster.ingestor(away), await cluster.api(away)];
   for (const running of services) {
-    await waitFor(async () => (await fetch(`${running.url}/readyz`)).status === 503, { what: "a service to answer 503" });
+    await waitFor(async () => (await fetch(`${running.url}/readyz`)).status === 503, {
+      what: "a service to answer 503",
+    });
     running.service.kill("SIGTERM");
     expect((await running.service.exited).code).toBe(0);
   }
@@ -109,12 +116,17 @@ it("a topic that was made anew halts its partitions instead of skipping or repea
     await waitFor(make, { what: "the topic to be made anew" });
   });
   const shorter = await cluster.processor("shorter");
-  await waitFor(async () => (await halted(cluster)).includes("the log ends at"), { what: "a halt for a log that is shorter" });
-  const isMeasured = async () => /^alertcast_partition_halted\{.*\} 1$/m.test(await (await fetch(`${shorter.url}/metrics`)).text());
+  await waitFor(async () => (await halted(cluster)).includes("the log ends at"), {
+    what: "a halt for a log that is shorter",
+  });
+  const isMeasured = async () =>
+    /^alertcast_partition_halted\{.*\} 1$/m.test(await (await fetch(`${shorter.url}/metrics`)).text());
   await waitFor(isMeasured, { what: "the halt to be measured" });
   shorter.service.kill("SIGKILL");
   await using again = await rawTopic(cluster.brokers, cluster.topic);
-  await waitFor(() => again.send([...bad("c"), ...bad("d"), ...bad("e")]).then(() => true), { what: "records to be written" });
+  await waitFor(() => again.send([...bad("c"), ...bad("d"), ...bad("e")]).then(() => true), {
+    what: "records to be written",
+  });
   await cluster.processor("other");
   await waitFor(async () => (await halted(cluster)).includes("re-created"), { what: "a halt for other records" });
   const { rows } = await cluster.pool.query("SELECT occurrences FROM ticket");
@@ -131,7 +143,8 @@ it("a changed number of partitions halts the processor instead of giving devices
   await first.service.exited;
   await withAdmin(cluster, async (admin) => {
     await admin.createPartitions({ topicPartitions: [{ topic: cluster.topic, count: 3 }] });
-    const grown = async () => (await admin.fetchTopicMetadata({ topics: [cluster.topic] })).topics[0]?.partitions.length === 3;
+    const grown = async () =>
+      (await admin.fetchTopicMetadata({ topics: [cluster.topic] })).topics[0]?.partitions.length === 3;
     await waitFor(grown, { what: "the topic to have 3 partitions" });
   });
   const { service } = await cluster.processor("second");

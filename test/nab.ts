@@ -22,12 +22,16 @@ export function hasReadings(): boolean {
 export function readings(): Reading[] {
   const series = SERIES.map((name) => readSeries(name));
   const all: { at: number; reading: Reading }[] = [];
-  for (const list of series) list.forEach((reading, i) => all.push({ at: i / list.length, reading }));
+  for (const list of series) {
+    for (const [i, reading] of list.entries()) all.push({ at: i / list.length, reading });
+  }
   return all.sort((a, b) => a.at - b.at).map(({ reading }) => reading);
 }
 
 function readSeries(name: string): Reading[] {
-  const [, ...lines] = readFileSync(new URL(`${name}.csv`, DIRECTORY), "utf8").trim().split("\n");
+  const [, ...lines] = readFileSync(new URL(`${name}.csv`, DIRECTORY), "utf8")
+    .trim()
+    .split("\n");
   return lines.map((line, i) => {
     const [timestamp = "", value = ""] = line.split(",");
     return {

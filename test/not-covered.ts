@@ -15,10 +15,10 @@ export const NOT_COVERED: Readonly<Record<string, Readonly<Record<string, string
     "silence with recoverFor": "D6",
     "silent again before recoverFor is over": "D6",
     "a repeated event is a sign of life": "D6",
-    "forgotten, but resolved by a person lately: reopened": "H"
+    "forgotten, but resolved by a person lately: reopened": "H",
   },
   "evidence.json": {
-    "evidence of silence is the last sign of life": "D6"
+    "evidence of silence is the last sign of life": "D6",
   },
   "lifecycle.json": {
     "reopening keeps the assignee and drops the acknowledgement": "H1",
@@ -41,7 +41,7 @@ export const NOT_COVERED: Readonly<Record<string, Readonly<Record<string, string
     "an acknowledged ticket stays acknowledged while flapping": "H",
     "flapping with autoResolve false ends in recovered": "L9",
     "escalation goes on while flapping": "L9",
-    "one unresolved ticket per alarm; a resolve may name its duplicate": "H1"
+    "one unresolved ticket per alarm; a resolve may name its duplicate": "H1",
   },
   "notifications.json": {
     "a silence mutes, and its end tells what outlived it": "H",
@@ -63,7 +63,7 @@ export const NOT_COVERED: Readonly<Record<string, Readonly<Record<string, string
     "a silence and a mute window together": "H",
     "mute past midnight belongs to the day it starts, in its zone": "N4",
     "mute on monday night does not cover monday morning": "N4",
-    "mute with from = to is the whole day": "N4"
+    "mute with from = to is the whole day": "N4",
   },
   "people.json": {
     "no-ops and conflicts": "H1",
@@ -93,7 +93,7 @@ export const NOT_COVERED: Readonly<Record<string, Readonly<Record<string, string
     "without retiring, a resolved silence comes back": "H3",
     "retiring ends pending rows too": "H5",
     "resolved while flapping: grace and flapping must both be over (grace longer)": "H3",
-    "resolved while flapping: grace and flapping must both be over (flapping longer)": "H3"
+    "resolved while flapping: grace and flapping must both be over (flapping longer)": "H3",
   },
   "rule-changes.json": {
     "a removed rule: its ticket was resolved by a person, nothing more": "H3",
@@ -102,7 +102,7 @@ export const NOT_COVERED: Readonly<Record<string, Readonly<Record<string, string
     "a disabled rule is as removed, enabled again as new": "H",
     "a shorter silence after a change is stamped with the change, not before it": "D6",
     "a longer silence after a change": "D6",
-    "a shorter escalation after a change is stamped with the change": "L8"
+    "a shorter escalation after a change is stamped with the change": "L8",
   },
   "time.json": {
     "timers fire in the order of their due times, also those set by timers": "L8",
@@ -113,9 +113,9 @@ export const NOT_COVERED: Readonly<Record<string, Readonly<Record<string, string
     "the first minute of a standstill counts": "D6",
     "after a standstill the silence goes on from where it was": "D6",
     "a copy taken before is no sign of life": "D6",
-    "a leader whose clock was an hour ahead accuses nobody": "D6"
+    "a leader whose clock was an hour ahead accuses nobody": "D6",
   },
   "unknown.json": {
-    "a quarantined event is no sign of life": "D6"
-  }
+    "a quarantined event is no sign of life": "D6",
+  },
 };

@@ -8,7 +8,12 @@ export interface RawTopic extends AsyncDisposable {
 }
 
 export async function rawTopic(brokers: readonly string[], topic: string): Promise<RawTopic> {
-  const kafka = new Kafka({ clientId: "raw", brokers: [...brokers], logLevel: logLevel.NOTHING, retry: { retries: 15 } });
+  const kafka = new Kafka({
+    clientId: "raw",
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 15 },
+  });
   const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   const admin: Admin = kafka.admin();
   await Promise.all([producer.connect(), admin.connect()]);

@@ -43,7 +43,10 @@ describe.skipIf(!hasReadings())("29,962 real readings", () => {
         kills++;
       }
     }
-    await waitFor(async () => isCaughtUp(cluster, await raw.ends()), { what: "all to be applied", deadlineMs: 240_000 });
+    await waitFor(async () => isCaughtUp(cluster, await raw.ends()), {
+      what: "all to be applied",
+      deadlineMs: 240_000,
+    });
     const dump = await dumpKafkaTopic({ brokers: cluster.brokers, topic: cluster.topic });
     const oracle = foldLog(dump, { partitions: cluster.partitions });
     const found = differences(oracle, await readDatabase(cluster.pool));
@@ -93,7 +96,10 @@ async function sendBatch(
     // What came before must be home first, or the series would overtake itself.
     await raw.send(events.map((event) => ({ value: JSON.stringify(event), partition: i % cluster.partitions })));
     sent.raw += events.length;
-    await waitFor(async () => isCaughtUp(cluster, await raw.ends()), { what: "keyless records to be moved", deadlineMs: 120_000 });
+    await waitFor(async () => isCaughtUp(cluster, await raw.ends()), {
+      what: "keyless records to be moved",
+      deadlineMs: 120_000,
+    });
     return;
   }
   const response = await fetch(`${ingestor.url}/api/v1/events`, {

@@ -44,7 +44,12 @@ it("a new owner goes on from a snapshot and a replay as if it had always been th
 it("a damaged snapshot is passed over, and without any the log itself is read again", async () => {
   await using cluster = await startCluster({ partitions: 2 });
   await using raw = await rawTopic(cluster.brokers, cluster.topic);
-  for (const damage of ["", "UPDATE snapshot SET memory = 'damaged'", "UPDATE snapshot SET format = 99", "DELETE FROM snapshot"]) {
+  for (const damage of [
+    "",
+    "UPDATE snapshot SET memory = 'damaged'",
+    "UPDATE snapshot SET format = 99",
+    "DELETE FROM snapshot",
+  ]) {
     if (damage !== "") await cluster.pool.query(damage);
     await using owner = await processorInProcess(cluster, { limits: SNAPSHOTS });
     await sendLoad(raw, damage.length);
@@ -59,7 +64,7 @@ apiVersion: alertcast/v1
 rules:
   - {id: hot, severity: high, when: event.temperature >= ${threshold}, reason: "hot {event.temperature}"}${more}
 `;
-const OFF = "\n  - {id: off, severity: critical, when: event.status == \"offline\"}";
+const OFF = '\n  - {id: off, severity: critical, when: event.status == "offline"}';
 
 it("a changed rule file takes effect at a recorded offset, keeps what is going on, and ends what is removed", async () => {
   await using cluster = await startCluster({ partitions: 1 });
@@ -97,7 +102,9 @@ it("a changed rule file takes effect at a recorded offset, keeps what is going o
     "resolved entry recovered",
     "reopened entry condition",
   ]);
-  const activations = await cluster.pool.query("SELECT first_offset, rule_set_id FROM rule_activation ORDER BY first_offset");
+  const activations = await cluster.pool.query(
+    "SELECT first_offset, rule_set_id FROM rule_activation ORDER BY first_offset",
+  );
   expect(activations.rows).toEqual([
     { first_offset: 0, rule_set_id: 0 },
     { first_offset: 1, rule_set_id: 1 },

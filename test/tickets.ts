@@ -102,7 +102,10 @@ export async function insertTickets(pool: pg.Pool, tickets: readonly NewTicket[]
 export async function resolveTickets(pool: pg.Pool, ids: readonly number[]): Promise<void> {
   await transaction(pool, async (client) => {
     await client.query(UNCOUNT, [ids]);
-    await client.query("UPDATE ticket SET status = 'resolved', resolved_at = now(), alarm_on = false, updated_at = now() WHERE id = ANY($1)", [ids]);
+    await client.query(
+      "UPDATE ticket SET status = 'resolved', resolved_at = now(), alarm_on = false, updated_at = now() WHERE id = ANY($1)",
+      [ids],
+    );
     await client.query(COUNT, [ids]);
   });
 }

@@ -1,9 +1,9 @@
 // The golden vectors of kind fold, through the product's own detect and settle.
 import { describe, expect, it } from "vitest";
+import type { Ticket, TicketEvent } from "../pkg/ticket/ticket.ts";
 import { Fold, type FoldMode, type FoldStep, ticketName } from "./fold.ts";
 import { NOT_COVERED } from "./not-covered.ts";
 import { loadVectorFile, loadVectors, type Vector } from "./vectors.ts";
-import type { Ticket, TicketEvent } from "../pkg/ticket/ticket.ts";
 
 const FILES = [
   "default-set.json",
@@ -134,7 +134,8 @@ for (const file of FILES) {
       for (const name of Object.keys(skipped)) {
         const vector = vectors.find((v) => v.name === name);
         expect(vector, name).toBeDefined();
-        if (vector !== undefined) expect(() => run(vector, defaults, {}), `${name} passes: take it off the list`).toThrow();
+        if (vector !== undefined)
+          expect(() => run(vector, defaults, {}), `${name} passes: take it off the list`).toThrow();
       }
     });
   });

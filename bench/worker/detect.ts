@@ -29,7 +29,12 @@ export function parseAndDetect({ events, devices, rounds }: DetectInput): Detect
   const first = entriesOf(makeValues(devices, 0), STARTED_MS);
   const entries = entriesOf(values, STARTED_MS + devices + 1000);
   const ruleSet = compileRules(0);
-  const output: DetectOutput = { parse: [], decode: [], detect: [], bytesPerEvent: texts.reduce((sum, text) => sum + text.length, 0) / events };
+  const output: DetectOutput = {
+    parse: [],
+    decode: [],
+    detect: [],
+    bytesPerEvent: texts.reduce((sum, text) => sum + text.length, 0) / events,
+  };
   let kept = 0;
   for (let round = -2; round < rounds; round++) {
     const detector = new Detector(createMemory(), ruleSet);
@@ -44,7 +49,8 @@ export function parseAndDetect({ events, devices, rounds }: DetectInput): Detect
     const detect = perSecond(events, () => {
       for (const entry of entries) detector.apply(entry, stimuli);
     });
-    if (stimuli.length > 0 || detector.takeCounts().late > 0) throw new Error("these events were to be healthy and in order");
+    if (stimuli.length > 0 || detector.takeCounts().late > 0)
+      throw new Error("these events were to be healthy and in order");
     if (round < 0) continue;
     output.parse.push(parse);
     output.decode.push(decode);
@@ -66,7 +72,16 @@ function entriesOf(values: readonly Buffer[], fromMs: number): Entry[] {
     if (!decoded.ok) throw new Error(decoded.error.message);
     const appendTimeMs = fromMs + i;
     const event = { ...decoded.event, tsMs: appendTimeMs - 5 };
-    return { kind: "event", partition: 0, offset: i, appendTimeMs, event, value, traceparent: undefined, origin: undefined };
+    return {
+      kind: "event",
+      partition: 0,
+      offset: i,
+      appendTimeMs,
+      event,
+      value,
+      traceparent: undefined,
+      origin: undefined,
+    };
   });
 }
 

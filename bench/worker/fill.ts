@@ -1,7 +1,7 @@
 // Fills a topic with events before anything is measured.
 import { homePartition } from "../../pkg/log/home.ts";
 import { eventMaker, type Stream } from "../events.ts";
-import { kafkaClient, type KafkaMessageToSend } from "./kafka.ts";
+import { type KafkaMessageToSend, kafkaClient } from "./kafka.ts";
 
 /** Records per request and partition, about 260 kB. */
 const CHUNK = 1000;

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import { homePartition } from "../../pkg/log/home.ts";
 import { eventMaker, type Stream } from "../events.ts";
-import { kafkaClient, type KafkaMessageToSend } from "./kafka.ts";
+import { type KafkaMessageToSend, kafkaClient } from "./kafka.ts";
 import type { DatabaseAddress } from "./pipeline.ts";
 
 const TICK_MS = 20;
@@ -82,11 +82,18 @@ export async function probe(input: ProbeInput): Promise<ProbeOutput> {
       const atMs = performance.now();
       sentMs.set(deviceId, atMs);
       const message = { partition: homePartition(deviceId, partitions), key: deviceId, value: json };
-      sends.push(producer.send({ topic, acks: -1, messages: [message] }).then(() => void output.acknowledgedMs.push(performance.now() - atMs)));
+      sends.push(
+        producer
+          .send({ topic, acks: -1, messages: [message] })
+          .then(() => void output.acknowledgedMs.push(performance.now() - atMs)),
+      );
       sent++;
     }
     if (sentMs.size > 0) {
-      const found = await database.query<{ device_id: string }>(`SELECT device_id FROM ${table} WHERE device_id = ANY($1)`, [[...sentMs.keys()]]);
+      const found = await database.query<{ device_id: string }>(
+        `SELECT device_id FROM ${table} WHERE device_id = ANY($1)`,
+        [[...sentMs.keys()]],
+      );
       for (const { device_id: deviceId } of found.rows) {
         output.visibleMs.push(performance.now() - (sentMs.get(deviceId) ?? Number.NaN));
         sentMs.delete(deviceId);

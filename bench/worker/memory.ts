@@ -41,10 +41,15 @@ export async function memoryOverTime({ devices, alerting, marks }: OverTimeInput
     }
     held.push({ bytes: (await usedBytes()) - before, snapshotBytes: encodeSnapshot(detector.memory).length });
   }
+  feed(fed); // Keeps the made events alive until the last weighing, as they were at the first.
   return held;
 }
 
-function feeder(detector: Detector, make: (nowMs: number) => { readonly json: string }, count: number): (n: number) => void {
+function feeder(
+  detector: Detector,
+  make: (nowMs: number) => { readonly json: string },
+  count: number,
+): (n: number) => void {
   const values = Array.from({ length: count }, () => Buffer.from(make(STARTED_MS).json));
   const tsAt = values.map((value) => value.indexOf('"ts":"') + '"ts":"'.length);
   const place: Place = { partition: 0, partitions: 1, knows: (deviceId) => detector.knows(deviceId) };
@@ -72,15 +77,8 @@ export interface FleetOutput {
 
 /** Weighs a healthy fleet that has sent ten events each: live, in a snapshot, and restored from it. */
 export async function memoryOfFleet({ devices, ids }: FleetInput): Promise<FleetOutput> {
-  const ruleSet = compileRules(0);
-  const detector = new Detector(createMemory(), ruleSet);
-  const names = Array.from({ length: devices }, (_, i) => (ids === "uuid" ? crypto.randomUUID() : `dev-${String(i).padStart(6, "0")}`));
-  const make = eventMaker({ devices: 0, alerting: 0, seed: 11 });
-  const rename = (nowMs: number) => {
-    const { json, deviceId } = make(nowMs);
-    return { json: json.replace(deviceId, names[Number(deviceId.slice(4))] ?? "") };
-  };
-  const feed = feeder(detector, rename, devices);
+  const detector = new Detector(createMemory(), compileRules(0));
+  const feed = feeder(detector, fleetMaker(devices, ids), devices);
   const empty = await usedBytes();
   for (let n = 0; n < devices * 10; n++) feed(n);
   const bytes = (await usedBytes()) - empty;
@@ -88,11 +86,26 @@ export async function memoryOfFleet({ devices, ids }: FleetInput): Promise<Fleet
   const beforeRestored = await usedBytes();
   const restored = decodeSnapshot(snapshot);
   const restoredBytes = (await usedBytes()) - beforeRestored;
-  if (restored.devices.size !== detector.memory.devices.size || restored.devices.size !== devices) throw new Error("devices were lost");
+  // Used again here, so that none of them is collected, and taken off, before it was weighed.
+  feed(devices * 10);
+  if (restored.devices.size !== detector.memory.devices.size || restored.devices.size !== devices)
+    throw new Error("devices were lost");
   return {
     bytesPerDevice: bytes / devices,
     snapshotBytesPerDevice: snapshot.length / devices,
     restoredBytesPerDevice: restoredBytes / devices,
+  };
+}
+
+/** One healthy event of each device in turn. */
+function fleetMaker(devices: number, ids: FleetInput["ids"]): (nowMs: number) => { readonly json: string } {
+  const make = eventMaker({ devices: 0, alerting: 0, seed: 11 });
+  const names = Array.from({ length: devices }, (_, i) =>
+    ids === "uuid" ? crypto.randomUUID() : `dev-${String(i).padStart(6, "0")}`,
+  );
+  return (nowMs) => {
+    const { json, deviceId } = make(nowMs);
+    return { json: json.replace(deviceId, names[Number(deviceId.slice(4))] ?? "") };
   };
 }
 

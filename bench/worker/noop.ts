@@ -79,6 +79,9 @@ export class Stopwatch {
   /** Ends it with what was counted so far. */
   stop(): void {
     const ms = performance.now() - this.#startedMs;
-    this.#finish({ perSecond: (this.#counted / ms) * 1000, perCpuSecond: (this.#counted / (cpuMs() - this.#startedCpuMs)) * 1000 });
+    this.#finish({
+      perSecond: (this.#counted / ms) * 1000,
+      perCpuSecond: (this.#counted / (cpuMs() - this.#startedCpuMs)) * 1000,
+    });
   }
 }

@@ -57,7 +57,12 @@ async function open(input: OriginalInput, watch: Stopwatch | undefined): Promise
   await pool.query(SCHEMA);
   const redis = new Redis(input.redisUrl);
   stack.defer(() => redis.disconnect());
-  const consumer = kafkaClient(input.brokers).consumer({ groupId: input.group, minBytes: 1, maxWaitTimeInMs: 100, maxBytesPerPartition: 64 * 1024 });
+  const consumer = kafkaClient(input.brokers).consumer({
+    groupId: input.group,
+    minBytes: 1,
+    maxWaitTimeInMs: 100,
+    maxBytesPerPartition: 64 * 1024,
+  });
   stack.defer(() => consumer.disconnect());
   const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
   let isOver = false;
@@ -99,7 +104,10 @@ async function work({ topic, partition, message }: EachMessagePayload, tools: To
   await tools.consumer.commitOffsets([{ topic, partition, offset: (BigInt(message.offset) + 1n).toString() }]);
 }
 
-function judge(event: { readonly status?: string; readonly temperature?: number }): { severity: string; reason: string } | undefined {
+function judge(event: {
+  readonly status?: string;
+  readonly temperature?: number;
+}): { severity: string; reason: string } | undefined {
   const { status, temperature = 0 } = event;
   if (status === "offline") return { severity: "critical", reason: "Device offline" };
   if (temperature >= 85) return { severity: "high", reason: `Temperature high: ${temperature}` };

@@ -1,16 +1,16 @@
 // AlertCast's processor as cmd/processor puts it together: Kafka in, tickets in PostgreSQL out, metrics counted.
 import { kafkaLog } from "../../pkg/log/kafka.ts";
 import type { Batch, EventLog } from "../../pkg/log/log.ts";
+import { PROCESSOR_LIMITS, type ProcessorLimits } from "../../pkg/processor/deps.ts";
 import { processorMetrics } from "../../pkg/processor/metrics.ts";
 import type { Pending } from "../../pkg/processor/pending.ts";
-import { PROCESSOR_LIMITS, type ProcessorLimits } from "../../pkg/processor/deps.ts";
 import { createProcessor, type Processor } from "../../pkg/processor/processor.ts";
 import { compileRuleSet } from "../../pkg/rule/rule-file.ts";
 import { createMetrics } from "../../pkg/telemetry/catalogue.ts";
 import { createLogger } from "../../pkg/telemetry/logger.ts";
-import type { CommitResult } from "../../pkg/ticket/store.ts";
 import { createPool } from "../../pkg/ticket/postgres-pool.ts";
 import { postgresStore } from "../../pkg/ticket/postgres-store.ts";
+import type { CommitResult } from "../../pkg/ticket/store.ts";
 import { type ConsumeInput, type Measured, Stopwatch } from "./noop.ts";
 import { compileRules } from "./rules.ts";
 

@@ -1,7 +1,8 @@
 // What a worker process can be told to do. Each task takes and returns plain data.
+
+import { parseAndDetect } from "./detect.ts";
 import { fill } from "./fill.ts";
 import { probe, produceAtRate } from "./latency.ts";
-import { parseAndDetect } from "./detect.ts";
 import { memoryOfFleet, memoryOverTime } from "./memory.ts";
 import { consumeNothing } from "./noop.ts";
 import { runOriginal, startOriginal, stopOriginal } from "./original.ts";

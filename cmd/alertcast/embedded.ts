@@ -70,7 +70,8 @@ async function lockFolder(dataDir: string): Promise<AsyncDisposable> {
     if (failed === undefined) {
       return { [Symbol.asyncDispose]: () => new Promise((done) => server.close(() => done())) };
     }
-    if (failed.code !== "EADDRINUSE") throw new AlertCastError("invalid", `DATA_DIR: ${failed.message}`, { cause: failed });
+    if (failed.code !== "EADDRINUSE")
+      throw new AlertCastError("invalid", `DATA_DIR: ${failed.message}`, { cause: failed });
     if (attempt > 0 || (await isAlive(path))) {
       throw new AlertCastError("conflict", `another alertcast is using the data in ${dataDir}`);
     }

@@ -7,7 +7,9 @@ import { createPool } from "../../pkg/ticket/postgres-pool.ts";
 export function addMigrate(program: Command): void {
   program
     .command("migrate")
-    .description("create or update the tables in the PostgreSQL database named by PG_HOST, PG_PORT, PG_USER, PG_PASSWORD, PG_DB")
+    .description(
+      "create or update the tables in the PostgreSQL database named by PG_HOST, PG_PORT, PG_USER, PG_PASSWORD, PG_DB",
+    )
     .addHelpText("after", "\nExample:\n  PG_HOST=db.example PG_PASSWORD=... alertcast migrate")
     .action(async () => {
       const pool = createPool({

@@ -1,8 +1,8 @@
 // `alertcast send`: the events of a file or of standard input to an ingestor's HTTP door, in order, one batch at a time.
 import { type Command, Option } from "commander";
 import { decodeEvent } from "../../pkg/event/decode.ts";
+import { sleep as realSleep, type Sleep } from "../../pkg/lifecycle/sleep.ts";
 import { onTermination, type TerminationSource } from "../../pkg/lifecycle/termination.ts";
-import { type Sleep, sleep as realSleep } from "../../pkg/lifecycle/sleep.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import type { Streams } from "./rules.ts";
 import { batches } from "./send/batches.ts";
@@ -124,7 +124,11 @@ async function send(file: string | undefined, options: read.SendOptions, world: 
   if (report.rejected > 0) throw new CommandFailure(EXIT.partFailed, "");
 }
 
-function createReport(options: read.SendOptions, input: { totalBytes: number | undefined; readBytes: () => number }, world: SendWorld): Report {
+function createReport(
+  options: read.SendOptions,
+  input: { totalBytes: number | undefined; readBytes: () => number },
+  world: SendWorld,
+): Report {
   const { stderr, elapsedMs } = world;
   return new Report({
     stderr,
@@ -152,7 +156,12 @@ async function deliverAll(rows: AsyncIterator<readonly Row[]>, options: DeliverO
   // No batch holds more than a second's worth: a rate is to be even, not 500 at once and then nothing.
   const size = rate === undefined ? events : Math.max(1, Math.min(events, Math.floor(rate)));
   let nextMs = elapsedMs();
-  for await (const batch of batches(rows, { events: size, bytes: BATCH_BYTES, lingerMs: LINGER_MS, signal: stopping })) {
+  for await (const batch of batches(rows, {
+    events: size,
+    bytes: BATCH_BYTES,
+    lingerMs: LINGER_MS,
+    signal: stopping,
+  })) {
     const waitMs = nextMs - elapsedMs();
     if (waitMs > 0) await sleep(waitMs, stopping);
     if (stopping.aborted) break;

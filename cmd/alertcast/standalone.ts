@@ -12,8 +12,8 @@ import { createIngestor } from "../../pkg/ingestor/ingestor.ts";
 import { runTasks, type Task } from "../../pkg/lifecycle/run-tasks.ts";
 import { sleep } from "../../pkg/lifecycle/sleep.ts";
 import { type PostgresLog, postgresLog } from "../../pkg/log/postgres.ts";
-import { processorMetrics } from "../../pkg/processor/metrics.ts";
 import { PROCESSOR_LIMITS } from "../../pkg/processor/deps.ts";
+import { processorMetrics } from "../../pkg/processor/metrics.ts";
 import { createProcessor } from "../../pkg/processor/processor.ts";
 import { countsRelay } from "../../pkg/relay/counts-relay.ts";
 import { createMetrics } from "../../pkg/telemetry/catalogue.ts";
@@ -35,7 +35,10 @@ export function addStandalone(program: Command): void {
     .description("run ingest door, simulator, processor and API in this process, with nothing else installed")
     .option("--data <folder>", "where tickets and events are kept (default: DATA_DIR, else ./data)")
     .option("--memory", "keep nothing on disk")
-    .addHelpText("after", "\nExamples:\n  alertcast standalone\n  INGEST_RATE=5 API_PORT=9000 alertcast standalone --data /var/lib/alertcast")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  alertcast standalone\n  INGEST_RATE=5 API_PORT=9000 alertcast standalone --data /var/lib/alertcast",
+    )
     .action(async (options: { data?: string; memory?: boolean }) => {
       const work = async (signal: AbortSignal, useLogger: Parameters<Parameters<typeof runProgram>[1]>[1]) => {
         const config = standaloneConfig(process.env);
@@ -54,7 +57,9 @@ async function run(
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const ruleSet = await loadRuleSet(config.rulesFile);
-  const socketDir = stack.adopt(await mkdtemp(join(tmpdir(), "alertcast-")), (dir) => rm(dir, { recursive: true, force: true }));
+  const socketDir = stack.adopt(await mkdtemp(join(tmpdir(), "alertcast-")), (dir) =>
+    rm(dir, { recursive: true, force: true }),
+  );
   const { pool } = stack.use(
     await openEmbedded(dataDir, socketDir, (error) => logger.warn({ err: error }, "database connection lost")),
   );
@@ -114,7 +119,9 @@ function greet(port: number, dataDir: string | undefined, config: StandaloneConf
   const { rate, devices } = config.simulator;
   const lines = [
     `AlertCast is running at ${url}  (data ${dataDir === undefined ? "in memory only" : `in ${dataDir}`}, Ctrl-C ends it)`,
-    rate > 0 ? `${devices} simulated devices send ${rate} events a second (INGEST_RATE=0 switches them off)` : "the simulator is off (INGEST_RATE=0)",
+    rate > 0
+      ? `${devices} simulated devices send ${rate} events a second (INGEST_RATE=0 switches them off)`
+      : "the simulator is off (INGEST_RATE=0)",
     "Try:",
     `  curl -s ${url}/api/v1/events -H 'content-type: application/json' -d '{"device_id":"my-device","status":"online","temperature":91}'`,
     `  curl -s '${url}/tickets/recent?limit=5'`,

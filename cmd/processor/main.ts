@@ -5,8 +5,8 @@ import { AlertCastError } from "../../pkg/errors.ts";
 import { runTasks } from "../../pkg/lifecycle/run-tasks.ts";
 import { kafkaLog } from "../../pkg/log/kafka.ts";
 import type { TopicInfo } from "../../pkg/log/log.ts";
-import { processorMetrics } from "../../pkg/processor/metrics.ts";
 import { PROCESSOR_LIMITS } from "../../pkg/processor/deps.ts";
+import { processorMetrics } from "../../pkg/processor/metrics.ts";
 import { createProcessor } from "../../pkg/processor/processor.ts";
 import { REMEMBERED_IDENTITIES } from "../../pkg/rule/detect.ts";
 import { createMetrics } from "../../pkg/telemetry/catalogue.ts";
@@ -54,7 +54,12 @@ async function run(config: ProcessorConfig, faults: Faults, logger: Logger, sign
   stack.defer(() => pool.end());
   const { brokers, topic: name, group } = config.kafka;
   const log = stack.use(
-    kafkaLog({ brokers: brokers.map(({ host, port }) => `${host}:${port}`), topic: name, clientId: "alertcast-processor", logger }),
+    kafkaLog({
+      brokers: brokers.map(({ host, port }) => `${host}:${port}`),
+      topic: name,
+      clientId: "alertcast-processor",
+      logger,
+    }),
   );
   const { failpoint } = faults;
   const store = postgresStore({ pool, fenced: faults.fenced, ...(failpoint === undefined ? {} : { failpoint }) });

@@ -5,7 +5,16 @@ import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { createMetrics } from "../telemetry/catalogue.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { countsOf } from "../ticket/counts.ts";
-import type { DeadLetterRow, Page, PageRequest, RecentTicket, TicketDetail, TicketFilter, TicketReader, TicketSummary } from "../ticket/read.ts";
+import type {
+  DeadLetterRow,
+  Page,
+  PageRequest,
+  RecentTicket,
+  TicketDetail,
+  TicketFilter,
+  TicketReader,
+  TicketSummary,
+} from "../ticket/read.ts";
 import { createApi } from "./api.ts";
 
 const SUMMARY: TicketSummary = {
@@ -49,7 +58,19 @@ const DETAIL: TicketDetail = {
   ruleVersion: "v1",
   evidence: EVIDENCE,
   history: [
-    { id: 5, at: SUMMARY.openedAt, type: "opened", cause: "entry", why: null, from: null, to: "high", by: null, ruleVersion: "v1", evidence: EVIDENCE, createdAt: SUMMARY.createdAt },
+    {
+      id: 5,
+      at: SUMMARY.openedAt,
+      type: "opened",
+      cause: "entry",
+      why: null,
+      from: null,
+      to: "high",
+      by: null,
+      ruleVersion: "v1",
+      evidence: EVIDENCE,
+      createdAt: SUMMARY.createdAt,
+    },
   ],
   historyTruncated: false,
 };
@@ -100,7 +121,11 @@ class FakeWorld implements TicketReader, LiveCounts {
   }
   async counts() {
     this.#guard();
-    return { installationId: "one", version: 1, counts: countsOf((severity, status) => (severity === "low" ? 0 : status === "open" ? 2 : 1)) };
+    return {
+      installationId: "one",
+      version: 1,
+      counts: countsOf((severity, status) => (severity === "low" ? 0 : status === "open" ? 2 : 1)),
+    };
   }
   async read() {
     if (this.reading === "away") throw new AlertCastError("unavailable", "Redis does not answer");
@@ -206,18 +231,28 @@ describe("lists", () => {
   test("filters arrive at the reader, each value once and in one order", async () => {
     await ask("/api/v1/tickets?status=resolved,open,open&severity=high,critical&device=dev%201&rule=too+hot&limit=7");
     expect(world.asked).toEqual([
-      { filter: { statuses: ["open", "resolved"], severities: ["high", "critical"], device: "dev 1", rule: "too hot" }, page: { limit: 7 } },
+      {
+        filter: { statuses: ["open", "resolved"], severities: ["high", "critical"], device: "dev 1", rule: "too hot" },
+        page: { limit: 7 },
+      },
     ]);
   });
 
   test("ids are strings, and the last page has no next", async () => {
     const answer = await ask("/api/v1/tickets");
     expect(answer.headers.get("link")).toBeNull();
-    expect(await answer.json()).toMatchObject({ items: [{ id: "17", created_at: "2026-01-01T00:00:00.123456Z" }], next: null });
+    expect(await answer.json()).toMatchObject({
+      items: [{ id: "17", created_at: "2026-01-01T00:00:00.123456Z" }],
+      next: null,
+    });
   });
 
   test("next keeps the filter and the limit, is also a Link, and leads to the place the reader named", async () => {
-    world.page = { items: [SUMMARY], next: { createdAt: "2026-01-01T00:00:00.123456Z", id: 17 }, scannedUntil: "2026-01-01T00:00:00.123456Z" };
+    world.page = {
+      items: [SUMMARY],
+      next: { createdAt: "2026-01-01T00:00:00.123456Z", id: 17 },
+      scannedUntil: "2026-01-01T00:00:00.123456Z",
+    };
     const answer = await ask("/api/v1/tickets?limit=1&severity=high&device=a%26b");
     const body = (await answer.json()) as { next: string; scanned_until: string };
     expect(body.scanned_until).toBe("2026-01-01T00:00:00.123456Z");
@@ -238,13 +273,21 @@ describe("lists", () => {
     expect(await faults(`/api/v1/tickets?severity=critical&cursor=${cursor}`)).toEqual([["cursor", "cursor-mismatch"]]);
     expect(await faults(`/api/v1/tickets?cursor=${cursor}`)).toEqual([["cursor", "cursor-mismatch"]]);
     expect(await faults(`/api/v1/dead-letters?cursor=${cursor}`)).toEqual([["cursor", "cursor-mismatch"]]);
-    expect(await faults(`/api/v1/tickets?severity=critical,high&cursor=${cursor.slice(0, -2)}AA`)).toEqual([["cursor", "bad-value"]]);
+    expect(await faults(`/api/v1/tickets?severity=critical,high&cursor=${cursor.slice(0, -2)}AA`)).toEqual([
+      ["cursor", "bad-value"],
+    ]);
   });
 
   test.each([
     ["?colour=red", [["colour", "unknown-parameter"]]],
     ["?status=open&status=open", [["status", "repeated-parameter"]]],
-    ["?status=closed&severity=urgent", [["status", "bad-value"], ["severity", "bad-value"]]],
+    [
+      "?status=closed&severity=urgent",
+      [
+        ["status", "bad-value"],
+        ["severity", "bad-value"],
+      ],
+    ],
     ["?status=", [["status", "bad-value"]]],
     ["?status=open,", [["status", "bad-value"]]],
     ["?device=", [["device", "bad-value"]]],
@@ -253,7 +296,13 @@ describe("lists", () => {
     ["?device=%ff", [["device", "bad-encoding"]]],
     ["?device=%", [["device", "bad-encoding"]]],
     ["?%00=1", [["", "bad-encoding"]]],
-    ["?limit=0&cursor=x", [["limit", "bad-value"], ["cursor", "bad-value"]]],
+    [
+      "?limit=0&cursor=x",
+      [
+        ["limit", "bad-value"],
+        ["cursor", "bad-value"],
+      ],
+    ],
     ["?__proto__=1", [["__proto__", "unknown-parameter"]]],
   ])("%s is refused, naming the field", async (query, expected) => {
     expect(await faults(`/api/v1/tickets${query}`)).toEqual(expected);
@@ -277,7 +326,13 @@ describe("lists", () => {
     };
     const { items } = (await (await ask("/api/v1/dead-letters?code=invalid-json")).json()) as { items: unknown[] };
     expect(items).toMatchObject([
-      { id: "3", offset: "9", value_base64: Buffer.from("{grün").toString("base64"), value_text: "{grün", value_truncated: false },
+      {
+        id: "3",
+        offset: "9",
+        value_base64: Buffer.from("{grün").toString("base64"),
+        value_text: "{grün",
+        value_truncated: false,
+      },
       { value_base64: null, value_text: null, value_truncated: false },
       { value_base64: poison.toString("base64"), value_text: null },
       { value_text: null },
@@ -305,9 +360,20 @@ describe("single things and manners", () => {
   });
 
   test("HEAD answers as GET does, without a body", async () => {
-    for (const path of ["/health", "/stats", "/tickets/recent", "/api/v1/tickets", "/api/v1/tickets/17", "/api/v1/dead-letters"]) {
+    for (const path of [
+      "/health",
+      "/stats",
+      "/tickets/recent",
+      "/api/v1/tickets",
+      "/api/v1/tickets/17",
+      "/api/v1/dead-letters",
+    ]) {
       const head = await ask(path, { method: "HEAD" });
-      expect([path, head.status, head.headers.get("content-type")]).toEqual([path, 200, "application/json; charset=utf-8"]);
+      expect([path, head.status, head.headers.get("content-type")]).toEqual([
+        path,
+        200,
+        "application/json; charset=utf-8",
+      ]);
       expect(await head.text()).toBe("");
     }
   });

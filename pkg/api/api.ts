@@ -27,7 +27,11 @@ export interface ApiDeps {
 export function createApi(deps: ApiDeps): Koa {
   const { metrics, logger, ready, routers = [] } = deps;
   const ops = createOpsRouter({ ready, registry: metrics.registry });
-  return createApp({ routers: [seedRouter(deps), ticketRouter(deps.reader), ...routers, ops], logger, onAnswer: countAnswers(metrics) });
+  return createApp({
+    routers: [seedRouter(deps), ticketRouter(deps.reader), ...routers, ops],
+    logger,
+    onAnswer: countAnswers(metrics),
+  });
 }
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -35,7 +39,11 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 /** Labels are bounded: a route is its pattern, never the path that was asked for. */
 function countAnswers(metrics: Metrics) {
   return ({ route = "none", method, status, seconds }: Answer): void => {
-    metrics.apiRequests.inc({ route, method: METHODS.has(method) ? method : "other", class: `${Math.floor(status / 100)}xx` });
+    metrics.apiRequests.inc({
+      route,
+      method: METHODS.has(method) ? method : "other",
+      class: `${Math.floor(status / 100)}xx`,
+    });
     metrics.apiDuration.observe({ route }, seconds);
   };
 }

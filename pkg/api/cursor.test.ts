@@ -7,9 +7,13 @@ const cursor = encodeCursor("tickets?status=open", position);
 
 test("a cursor gives back its place to the microsecond", () => {
   const places = fc.record({
-    createdAt: fc.date({ min: new Date("1970-01-01"), max: new Date("9999-12-31"), noInvalidDate: true }).chain((date) =>
-      fc.integer({ min: 0, max: 999 }).map((micros) => `${date.toISOString().slice(0, -1)}${String(micros).padStart(3, "0")}Z`),
-    ),
+    createdAt: fc
+      .date({ min: new Date("1970-01-01"), max: new Date("9999-12-31"), noInvalidDate: true })
+      .chain((date) =>
+        fc
+          .integer({ min: 0, max: 999 })
+          .map((micros) => `${date.toISOString().slice(0, -1)}${String(micros).padStart(3, "0")}Z`),
+      ),
     id: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
   });
   fc.assert(
@@ -23,7 +27,8 @@ test("a cursor with any one letter changed is refused", () => {
   for (let i = 0; i < cursor.length; i++) {
     for (const letter of "Ab9_-. +") {
       const altered = cursor.slice(0, i) + letter + cursor.slice(i + 1);
-      if (altered !== cursor) expect(decodeCursor("tickets?status=open", altered)).toEqual({ ok: false, code: "bad-value" });
+      if (altered !== cursor)
+        expect(decodeCursor("tickets?status=open", altered)).toEqual({ ok: false, code: "bad-value" });
     }
   }
 });

@@ -27,7 +27,8 @@ export function decodeCursor(filter: string, cursor: string): CursorResult {
   // The last letter of base64 may differ without a difference in the bytes, and Node skips letters that are none.
   if (Buffer.from(text, "latin1").toString("base64url") !== cursor) return { ok: false, code: "bad-value" };
   const [sum, madeFor, createdAt = "", id = ""] = text.split(" ");
-  if (sum !== digest(`${madeFor} ${createdAt} ${id}`) || !isPosition(createdAt, id)) return { ok: false, code: "bad-value" };
+  if (sum !== digest(`${madeFor} ${createdAt} ${id}`) || !isPosition(createdAt, id))
+    return { ok: false, code: "bad-value" };
   if (madeFor !== digest(filter)) return { ok: false, code: "cursor-mismatch" };
   return { ok: true, position: { createdAt, id: Number(id) } };
 }

@@ -9,7 +9,9 @@ export const DEFAULT_LIMIT = 50;
 export const MAX_LIMIT = 500;
 
 export type Fault = ProblemItem & { readonly field: string };
-export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly Fault[] };
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly errors: readonly Fault[] };
 
 /** The text of a parameter; undefined = not given. */
 type Get = (name: string) => string | undefined;
@@ -19,7 +21,11 @@ type Report = (fault: Fault) => void;
  * Parameters of a query string (without the `?`), read by `read`, which reports what is wrong with them.
  * @param known undefined = others are ignored
  */
-export function checkQuery<T>(querystring: string, known: readonly string[] | undefined, read: (get: Get, report: Report) => T): Checked<T> {
+export function checkQuery<T>(
+  querystring: string,
+  known: readonly string[] | undefined,
+  read: (get: Get, report: Report) => T,
+): Checked<T> {
   const errors: Fault[] = [];
   const values = new Map<string, string>();
   for (const part of querystring.split("&")) {
@@ -31,17 +37,31 @@ export function checkQuery<T>(querystring: string, known: readonly string[] | un
     if (fault !== undefined) errors.push(fault);
     else if (name !== undefined && value !== undefined) values.set(name, value);
   }
-  const value = read((name) => values.get(name), (fault) => errors.push(fault));
+  const value = read(
+    (name) => values.get(name),
+    (fault) => errors.push(fault),
+  );
   return errors.length === 0 ? { ok: true, value } : { ok: false, errors };
 }
 
-function faultOf(name: string | undefined, value: string | undefined, known: readonly string[] | undefined, values: ReadonlyMap<string, string>): Fault | undefined {
-  if (name === undefined) return { field: "", code: "bad-encoding", message: "a parameter's name is not percent-encoded UTF-8 text" };
+function faultOf(
+  name: string | undefined,
+  value: string | undefined,
+  known: readonly string[] | undefined,
+  values: ReadonlyMap<string, string>,
+): Fault | undefined {
+  if (name === undefined)
+    return { field: "", code: "bad-encoding", message: "a parameter's name is not percent-encoded UTF-8 text" };
   if (known !== undefined && !known.includes(name)) {
     const offer = known.length === 0 ? "there are none here" : `known are ${known.join(", ")}`;
     return { field: shown(name), code: "unknown-parameter", message: `there is no such parameter; ${offer}` };
   }
-  if (value === undefined) return { field: shown(name), code: "bad-encoding", message: "the value must be percent-encoded UTF-8 text without NUL" };
+  if (value === undefined)
+    return {
+      field: shown(name),
+      code: "bad-encoding",
+      message: "the value must be percent-encoded UTF-8 text without NUL",
+    };
   if (values.has(name)) return { field: shown(name), code: "repeated-parameter", message: "give it once" };
   return undefined;
 }
@@ -67,7 +87,8 @@ export function readLimit(get: Get, report: Report): number {
   const text = get("limit");
   if (text === undefined) return DEFAULT_LIMIT;
   const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > MAX_LIMIT) report({ field: "limit", code: "bad-value", message: `must be a whole number from 1 to ${MAX_LIMIT}` });
+  if (limit < 1 || limit > MAX_LIMIT)
+    report({ field: "limit", code: "bad-value", message: `must be a whole number from 1 to ${MAX_LIMIT}` });
   return limit;
 }
 
@@ -106,7 +127,13 @@ export function readDeadLetterList(get: Get, report: Report): ListQuery<{ readon
   return readList("dead-letters", code === undefined ? {} : { code }, { code }, get, report);
 }
 
-function readList<F>(list: string, filter: F, written: Record<string, string | undefined>, get: Get, report: Report): ListQuery<F> {
+function readList<F>(
+  list: string,
+  filter: F,
+  written: Record<string, string | undefined>,
+  get: Get,
+  report: Report,
+): ListQuery<F> {
   const again = new URLSearchParams();
   for (const [name, value] of Object.entries(written)) if (value !== undefined) again.set(name, value);
   const boundTo = `${list}?${again}`;
@@ -117,7 +144,9 @@ function readList<F>(list: string, filter: F, written: Record<string, string | u
   const decoded = decodeCursor(boundTo, cursor);
   if (decoded.ok) return { filter, page: { limit, after: decoded.position }, boundTo, again };
   const message =
-    decoded.code === "cursor-mismatch" ? "this cursor belongs to another filter; start again without it" : "this is not a cursor of this list; use `next` as it was given";
+    decoded.code === "cursor-mismatch"
+      ? "this cursor belongs to another filter; start again without it"
+      : "this is not a cursor of this list; use `next` as it was given";
   report({ field: "cursor", code: decoded.code, message });
   return { filter, page: { limit }, boundTo, again };
 }
@@ -127,12 +156,18 @@ function readWords<T extends string>(name: string, known: readonly T[], get: Get
   const words = get(name)?.split(",");
   if (words === undefined) return undefined;
   const strangers = words.filter((word) => !known.some((other) => other === word));
-  if (strangers.length > 0) report({ field: name, code: "bad-value", message: `must be one or more of ${known.join(", ")}, with commas between them` });
+  if (strangers.length > 0)
+    report({
+      field: name,
+      code: "bad-value",
+      message: `must be one or more of ${known.join(", ")}, with commas between them`,
+    });
   return known.filter((word) => words.some((other) => other === word));
 }
 
 function readText(name: string, get: Get, report: Report): string | undefined {
   const text = get(name);
-  if (text === "") report({ field: name, code: "bad-value", message: "must not be empty; leave the parameter out for any" });
+  if (text === "")
+    report({ field: name, code: "bad-value", message: "must not be empty; leave the parameter out for any" });
   return text;
 }

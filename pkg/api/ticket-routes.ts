@@ -5,7 +5,14 @@ import { AlertCastError } from "../errors.ts";
 import type { Page, TicketReader } from "../ticket/read.ts";
 import { encodeCursor } from "./cursor.ts";
 import { presentDeadLetter, presentDetail, presentTicket } from "./present.ts";
-import { checkQuery, DEAD_LETTER_PARAMETERS, type ListQuery, readDeadLetterList, readTicketList, TICKET_PARAMETERS } from "./query.ts";
+import {
+  checkQuery,
+  DEAD_LETTER_PARAMETERS,
+  type ListQuery,
+  readDeadLetterList,
+  readTicketList,
+  TICKET_PARAMETERS,
+} from "./query.ts";
 import { refuse } from "./refuse.ts";
 
 /** Tickets, one ticket, dead letters. */

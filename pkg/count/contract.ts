@@ -5,7 +5,11 @@ import type { CountsReading } from "../ticket/read.ts";
 import type { LiveCounts } from "./counts.ts";
 
 function reading(version: number, n: number, installationId = "one"): CountsReading {
-  return { installationId, version, counts: countsOf((severity, status) => (severity === "high" && status === "open" ? n : 0)) };
+  return {
+    installationId,
+    version,
+    counts: countsOf((severity, status) => (severity === "high" && status === "open" ? n : 0)),
+  };
 }
 
 /** @param empty gives counters that hold nothing */

@@ -1,6 +1,7 @@
 // The in-memory adapter of the live counters, for one process.
-import type { LiveCounts } from "./counts.ts";
+
 import type { CountsReading } from "../ticket/read.ts";
+import type { LiveCounts } from "./counts.ts";
 
 /** @param now the clock, ms; only differences matter */
 export function memoryCounts(now: () => number = () => performance.now()): LiveCounts {

@@ -2,17 +2,22 @@ import { Redis } from "ioredis";
 import { afterAll, expect, test } from "vitest";
 import { freePort } from "../../test/harness/port.ts";
 import { services } from "../../test/harness/services.ts";
+import { waitFor } from "../../test/harness/wait.ts";
 import { hasCode } from "../errors.ts";
 import { countsOf } from "../ticket/counts.ts";
 import { liveCountsContract } from "./contract.ts";
 import { redisCounts } from "./redis.ts";
-import { waitFor } from "../../test/harness/wait.ts";
 
 // Database 9 is this file's alone.
 const DATABASE = 9;
 const url = new URL(services().redisUrl);
 const admin = new Redis(url.href, { db: DATABASE });
-const counts = redisCounts({ host: url.hostname, port: Number(url.port), database: DATABASE, onError: () => undefined });
+const counts = redisCounts({
+  host: url.hostname,
+  port: Number(url.port),
+  database: DATABASE,
+  onError: () => undefined,
+});
 const reading = { installationId: "one", version: 1, counts: countsOf(() => 1) };
 
 afterAll(async () => {

@@ -6,8 +6,7 @@ import { KafkaConsumer } from "./kafka-consumer.ts";
 import { KafkaProducer } from "./kafka-producer.ts";
 import type { ConsumerListener, EventLog, LogConsumer, NewRecord, PartitionRange, TopicInfo } from "./log.ts";
 
-export { ensureTopic, type TopicSpec } from "./kafka-admin.ts";
-export type { KafkaConnection, KafkaLogger } from "./kafka-client.ts";
+export { ensureTopic } from "./kafka-admin.ts";
 
 export interface KafkaLogOptions extends KafkaConnection {
   readonly topic: string;

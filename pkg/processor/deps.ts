@@ -67,4 +67,3 @@ export interface ProcessorDeps {
   readonly now: () => number;
   readonly failpoint?: (name: "before-kafka-commit") => Promise<void>;
 }
-

@@ -17,6 +17,8 @@ export function fingerprint(record: LogRecord): LastRecord {
 export function isSame(record: LogRecord, last: LastRecord): boolean {
   const found = fingerprint(record);
   return (
-    found.offset === last.offset && found.appendTimeMs === last.appendTimeMs && Buffer.compare(found.hash, last.hash) === 0
+    found.offset === last.offset &&
+    found.appendTimeMs === last.appendTimeMs &&
+    Buffer.compare(found.hash, last.hash) === 0
   );
 }

@@ -70,7 +70,9 @@ export class Restore {
     this.fromOffset = Math.max(range.start, Math.min(this.#applyFrom, last));
     this.#verified = claim.last === undefined || claim.last.offset < range.start;
     const passed = claim.activations.filter((a) => a.firstOffset <= this.#applyFrom);
-    this.#activations = claim.activations.filter((a) => a.firstOffset > this.#applyFrom && a.firstOffset <= claim.nextOffset);
+    this.#activations = claim.activations.filter(
+      (a) => a.firstOffset > this.#applyFrom && a.firstOffset <= claim.nextOffset,
+    );
     this.#current = snapshot?.ruleSetId ?? passed.at(-1)?.ruleSetId ?? claim.activations[0]?.ruleSetId;
     const ruleSet = this.#current === undefined ? input.firstRuleSet : this.#ruleSet(this.#current);
     this.detector = new Detector(memory, ruleSet, input.detector);

@@ -114,7 +114,8 @@ class CountsRelay {
       return result;
     } catch (error) {
       if (!hasCode(error, "unavailable")) throw error;
-      if (!this.#away.has(dependency)) logger.warn({ dependency, error: messageOf(error) }, "counts relay: dependency is away");
+      if (!this.#away.has(dependency))
+        logger.warn({ dependency, error: messageOf(error) }, "counts relay: dependency is away");
       this.#away.add(dependency);
       metrics.dependencyUp.set({ component: "api", dependency }, 0);
       return undefined;

@@ -1,7 +1,7 @@
 // Decides what the levels of an alarm make of it together: severity, due time, inheritance, stimulus. Pure.
 import { fireLevel, levelDueMs, recovery } from "./level.ts";
-import { type Alarm, emptyLevel, type LevelState, type Match } from "./partition-memory.ts";
 import type { Level, Rule, Severity } from "./model.ts";
+import { type Alarm, emptyLevel, type LevelState, type Match } from "./partition-memory.ts";
 import type { Grounds, Onset, Stimulus } from "./stimulus.ts";
 
 /** An alarm with nothing to remember yet. */

@@ -17,7 +17,12 @@ export type Expression =
   | { readonly kind: "list"; readonly items: readonly Expression[] }
   | { readonly kind: "not" | "negate"; readonly operand: Expression }
   | { readonly kind: "chain"; readonly operator: "&&" | "||"; readonly operands: readonly Expression[] }
-  | { readonly kind: "binary"; readonly operator: BinaryOperator; readonly left: Expression; readonly right: Expression }
+  | {
+      readonly kind: "binary";
+      readonly operator: BinaryOperator;
+      readonly left: Expression;
+      readonly right: Expression;
+    }
   | { readonly kind: "conditional"; readonly test: Expression; readonly yes: Expression; readonly no: Expression }
   | { readonly kind: "call"; readonly name: FunctionName; readonly args: readonly Expression[]; readonly at: number }
   | {

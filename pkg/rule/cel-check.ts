@@ -1,11 +1,21 @@
 // What is known of an expression before it runs: possible types, size, cost (M1 to M3), names, paths it reads. Never evaluates.
 
 import { badExpression, type Expression, ExpressionError, LIMITS } from "./cel-ast.ts";
-import type { Scope } from "./model.ts";
 import { elementOf, formatInstant, toJson } from "./cel-value.ts";
+import type { Scope } from "./model.ts";
 
 /** Sets of types as bits. */
-export const TYPE = { bool: 1, number: 2, text: 4, list: 8, nil: 16, map: 32, instant: 64, span: 128, any: 255 } as const;
+export const TYPE = {
+  bool: 1,
+  number: 2,
+  text: 4,
+  list: 8,
+  nil: 16,
+  map: 32,
+  instant: 64,
+  span: 128,
+  any: 255,
+} as const;
 
 /** A place in the event that an expression reads, such as `event.door` or `event.l[0]`. */
 interface Path {
@@ -91,7 +101,8 @@ class Checker {
 
   #count(nodes: number, depth: number): void {
     this.#nodes += nodes;
-    if (this.#nodes > LIMITS.nodes) throw new ExpressionError("limit", `an expression has more than ${LIMITS.nodes} nodes`);
+    if (this.#nodes > LIMITS.nodes)
+      throw new ExpressionError("limit", `an expression has more than ${LIMITS.nodes} nodes`);
     if (depth > LIMITS.depth) throw new ExpressionError("limit", `an expression is nested deeper than ${LIMITS.depth}`);
     this.#spend(nodes);
   }
@@ -105,7 +116,8 @@ class Checker {
     if (name === "severity" && this.#extras.has(name)) return TYPE.text;
     if (name === "rate" && this.#extras.has(name)) return TYPE.number;
     if (name === "device") throw badExpression("device has only the fields id and last_seen", at);
-    if (name !== "event" && name !== "previous") throw badExpression(`there is no ${name}; known are event, previous and device`, at);
+    if (name !== "event" && name !== "previous")
+      throw badExpression(`there is no ${name}; known are event, previous and device`, at);
     this.#read(pathOf(name, []));
     return TYPE.map;
   }
@@ -132,7 +144,12 @@ class Checker {
   #binary(expression: Expression & { kind: "binary" }, depth: number): number {
     const { operator, left, right } = expression;
     const isKeyTest = operator === "in" && left.kind === "literal" && typeof left.value === "string";
-    if (isKeyTest && right.kind === "name" && (right.name === "event" || right.name === "previous") && right.name !== this.#variable) {
+    if (
+      isKeyTest &&
+      right.kind === "name" &&
+      (right.name === "event" || right.name === "previous") &&
+      right.name !== this.#variable
+    ) {
       this.#count(2, depth + 1);
       this.#read(pathOf(right.name, [String(left.value)]));
       return TYPE.bool;
@@ -141,8 +158,14 @@ class Checker {
     const r = this.visit(right, depth + 1);
     if (operator === "*" || operator === "/") return TYPE.number;
     if (operator !== "+" && operator !== "-") return TYPE.bool;
-    const alike = l & r & (operator === "+" ? TYPE.number | TYPE.text | TYPE.list | TYPE.span : TYPE.number | TYPE.span);
-    const instants = operator === "+" ? ((l & TYPE.instant && r & TYPE.span) || (l & TYPE.span && r & TYPE.instant) ? TYPE.instant : 0) : l & TYPE.instant;
+    const alike =
+      l & r & (operator === "+" ? TYPE.number | TYPE.text | TYPE.list | TYPE.span : TYPE.number | TYPE.span);
+    const instants =
+      operator === "+"
+        ? (l & TYPE.instant && r & TYPE.span) || (l & TYPE.span && r & TYPE.instant)
+          ? TYPE.instant
+          : 0
+        : l & TYPE.instant;
     return alike | instants | (operator === "-" && l & r & TYPE.instant ? TYPE.span : 0);
   }
 
@@ -161,7 +184,8 @@ class Checker {
   #comprehension(expression: Expression & { kind: "comprehension" }, depth: number): number {
     const { variable, at } = expression;
     if (this.#variable !== undefined) throw new ExpressionError("limit", "all() and exists() must not be nested");
-    if (ROOTS.has(variable) || this.#extras.has(variable)) throw badExpression(`${variable} is taken; name the element otherwise`, at);
+    if (ROOTS.has(variable) || this.#extras.has(variable))
+      throw badExpression(`${variable} is taken; name the element otherwise`, at);
     this.visit(expression.target, depth + 1);
     this.#variable = variable;
     this.visit(expression.body, depth + 1);
@@ -181,7 +205,10 @@ class Checker {
     }
     if (at.kind !== "name" || at.name === this.#variable) return undefined;
     if (at.name !== "event" && at.name !== "previous" && at.name !== "device") return undefined;
-    if (at.name === "device" && (expression.kind !== "select" || steps.length !== 1 || (steps[0] !== "id" && steps[0] !== "last_seen"))) {
+    if (
+      at.name === "device" &&
+      (expression.kind !== "select" || steps.length !== 1 || (steps[0] !== "id" && steps[0] !== "last_seen"))
+    ) {
       throw badExpression("device has only the fields id and last_seen", at.at);
     }
     return pathOf(at.name, steps);
@@ -210,7 +237,9 @@ function countNodes(expression: Expression): number {
 }
 
 function pathOf(root: Path["root"], steps: readonly (string | number)[]): Path {
-  const suffix = steps.map((step) => (typeof step === "string" && /^[A-Za-z_]\w*$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`));
+  const suffix = steps.map((step) =>
+    typeof step === "string" && /^[A-Za-z_]\w*$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`,
+  );
   return { root, steps, text: root + suffix.join("") };
 }
 

@@ -31,9 +31,15 @@ export function compileEquality(negated: boolean, left: Expression, right: Expre
 }
 
 /** Order of numbers, texts, bools, instants or spans. */
-export function compileComparison(operator: Comparison, left: Expression, right: Expression, compile: Compile): Evaluate {
+export function compileComparison(
+  operator: Comparison,
+  left: Expression,
+  right: Expression,
+  compile: Compile,
+): Evaluate {
   const field = eventField(left);
-  if (field !== undefined && right.kind === "literal" && typeof right.value === "number") return fieldCompares(field, operator, right.value);
+  if (field !== undefined && right.kind === "literal" && typeof right.value === "number")
+    return fieldCompares(field, operator, right.value);
   const l = compile(left);
   const r = compile(right);
   return (scope, item, extras) => {
@@ -47,7 +53,8 @@ export function compileComparison(operator: Comparison, left: Expression, right:
 
 /** The name in `event.name`, if no object has it by birth: then a plain read sees own fields only, and is the fastest. */
 function eventField(expression: Expression): string | undefined {
-  if (expression.kind !== "select" || expression.target.kind !== "name" || expression.target.name !== "event") return undefined;
+  if (expression.kind !== "select" || expression.target.kind !== "name" || expression.target.name !== "event")
+    return undefined;
   return expression.field in Object.prototype ? undefined : expression.field;
 }
 

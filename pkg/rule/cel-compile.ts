@@ -3,7 +3,20 @@
 import { RE2JS } from "re2js";
 import { type BinaryOperator, codePoints, type Expression, ExpressionError, LIMITS } from "./cel-ast.ts";
 import { compileComparison, compileEquality, type Evaluate } from "./cel-compare.ts";
-import { elementOf, equal, fieldOf, Instant, instantOf, isMap, known, sizeOf, Span, spanOf, toInstant, toSpan } from "./cel-value.ts";
+import {
+  elementOf,
+  equal,
+  fieldOf,
+  Instant,
+  instantOf,
+  isMap,
+  known,
+  Span,
+  sizeOf,
+  spanOf,
+  toInstant,
+  toSpan,
+} from "./cel-value.ts";
 
 /** Closures for a tree that passed `analyse`. Throws ExpressionError for a pattern that is not RE2. */
 export function compile(expression: Expression): Evaluate {
@@ -38,7 +51,11 @@ export function compile(expression: Expression): Evaluate {
     case "call":
       return compileCall(expression);
     case "comprehension":
-      return compileComprehension(expression.quantifier === "exists", compile(expression.target), compile(expression.body));
+      return compileComprehension(
+        expression.quantifier === "exists",
+        compile(expression.target),
+        compile(expression.body),
+      );
   }
 }
 
@@ -249,7 +266,8 @@ function compileMatches(subject: Evaluate, pattern: Expression): Evaluate {
   return (scope, item, extras) => {
     const text = subject(scope, item, extras);
     if (typeof text !== "string" || text.length > 2 * LIMITS.matchesSubjectCharacters) return undefined;
-    if (text.length > LIMITS.matchesSubjectCharacters && codePoints(text) > LIMITS.matchesSubjectCharacters) return undefined;
+    if (text.length > LIMITS.matchesSubjectCharacters && codePoints(text) > LIMITS.matchesSubjectCharacters)
+      return undefined;
     return regex.matcher(text).find();
   };
 }

@@ -1,6 +1,14 @@
 // Reads tokens into the tree of an expression: the grammar of CEL, cut down to the subset of E1. Checks syntax, not names or sizes.
 
-import { type BinaryOperator, badExpression, codePoints, type Expression, ExpressionError, type FunctionName, LIMITS } from "./cel-ast.ts";
+import {
+  type BinaryOperator,
+  badExpression,
+  codePoints,
+  type Expression,
+  ExpressionError,
+  type FunctionName,
+  LIMITS,
+} from "./cel-ast.ts";
 import { type Token, tokenize } from "./cel-token.ts";
 
 const GLOBAL_FUNCTIONS: Readonly<Record<string, { name: FunctionName; args: number }>> = {
@@ -73,13 +81,15 @@ class Parser {
 
   #expectName(): string {
     const token = this.#peek();
-    if (token.kind !== "name" || KEYWORDS.has(token.text)) throw badExpression(`expected a name, found ${describe(token)}`, token.at);
+    if (token.kind !== "name" || KEYWORDS.has(token.text))
+      throw badExpression(`expected a name, found ${describe(token)}`, token.at);
     this.#next++;
     return token.text;
   }
 
   #conditional(): Expression {
-    if (++this.#brackets > LIMITS.brackets) throw new ExpressionError("limit", `brackets nested deeper than ${LIMITS.brackets}`);
+    if (++this.#brackets > LIMITS.brackets)
+      throw new ExpressionError("limit", `brackets nested deeper than ${LIMITS.brackets}`);
     const test = this.#chain("||");
     let result = test;
     if (this.#take("?")) {
@@ -173,7 +183,8 @@ class Parser {
     const known = Object.hasOwn(GLOBAL_FUNCTIONS, name) ? GLOBAL_FUNCTIONS[name] : undefined;
     if (known === undefined) throw badExpression(`there is no function ${name}()`, at);
     const args = this.#arguments(")");
-    if (args.length !== known.args) throw badExpression(`${name}() takes ${known.args} argument(s), not ${args.length}`, at);
+    if (args.length !== known.args)
+      throw badExpression(`${name}() takes ${known.args} argument(s), not ${args.length}`, at);
     return { kind: "call", name: known.name, args, at };
   }
 
@@ -198,7 +209,8 @@ class Parser {
     const known = Object.hasOwn(METHODS, name) ? METHODS[name] : undefined;
     if (known === undefined) throw badExpression(`there is no function .${name}()`, at);
     const args = this.#arguments(")");
-    if (args.length !== known.args) throw badExpression(`.${name}() takes ${known.args} argument(s), not ${args.length}`, at);
+    if (args.length !== known.args)
+      throw badExpression(`.${name}() takes ${known.args} argument(s), not ${args.length}`, at);
     return { kind: "call", name: known.name, args: [target, ...args], at };
   }
 

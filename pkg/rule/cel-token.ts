@@ -16,7 +16,18 @@ const STRING_START = /([A-Za-z]{0,2})("""|'''|"|')/y;
 const SYMBOL = /&&|\|\||[=!<>]=|[-<>!+*/%?:.,()[\]{}]/y;
 const HEX_ESCAPE_DIGITS: Readonly<Record<string, number>> = { x: 2, X: 2, u: 4, U: 8 };
 const ESCAPES: Readonly<Record<string, string>> = {
-  "\\": "\\", "?": "?", '"': '"', "'": "'", "`": "`", a: "\u0007", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v",
+  "\\": "\\",
+  "?": "?",
+  '"': '"',
+  "'": "'",
+  "`": "`",
+  a: "\u0007",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
 };
 
 /**
@@ -65,13 +76,15 @@ function readNumber(text: string, at: number, digits: string, tokens: Token[]): 
 function readString(text: string, at: number, opening: RegExpExecArray, tokens: Token[]): number {
   const prefix = opening[1] ?? "";
   const quote = opening[2] ?? '"';
-  if (prefix !== "" && prefix !== "r" && prefix !== "R") throw badExpression(`strings with the prefix ${prefix} are not in the language`, at);
+  if (prefix !== "" && prefix !== "r" && prefix !== "R")
+    throw badExpression(`strings with the prefix ${prefix} are not in the language`, at);
   let value = "";
   let i = at + opening[0].length;
   while (!text.startsWith(quote, i)) {
     const unit = text[i];
     if (unit === undefined) throw badExpression("a string is not closed", at);
-    if (quote.length === 1 && (unit === "\n" || unit === "\r")) throw badExpression("a string is not closed on its line", at);
+    if (quote.length === 1 && (unit === "\n" || unit === "\r"))
+      throw badExpression("a string is not closed on its line", at);
     if (unit === "\\" && prefix === "") {
       const sequence = readEscape(text, i);
       value += sequence.value;

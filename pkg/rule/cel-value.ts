@@ -32,7 +32,16 @@ const LATEST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 const LONGEST_MS = 315_576_000_000_000;
 const DURATION_PART = /(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|ns|d|h|m|s)/g;
 const DURATION = /^[+-]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ms|us|µs|ns|d|h|m|s))+)$/;
-const UNIT_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 1e-3, "µs": 1e-3, ns: 1e-6 };
+const UNIT_MS: Readonly<Record<string, number>> = {
+  d: 86_400_000,
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+  us: 1e-3,
+  µs: 1e-3,
+  ns: 1e-6,
+};
 /** How deep values are compared and printed; a deeper one is unknown. Events that deep are refused at the door. */
 const MAX_DEPTH = 256;
 
@@ -65,12 +74,18 @@ export function toSpan(value: unknown): Span | undefined {
   let ms = 0;
   for (const [, count, unit = ""] of value.matchAll(DURATION_PART)) ms += Number(count) * (UNIT_MS[unit] ?? 0);
   // 0.1 * 3 must not become 0.29999: spans are rounded at a thousandth of a ms, then cut.
-  return spanOf(Math.round(ms * 1000) / 1000 * (value.startsWith("-") ? -1 : 1));
+  return spanOf((Math.round(ms * 1000) / 1000) * (value.startsWith("-") ? -1 : 1));
 }
 
 /** True for a JSON object, which no list, instant or span is. */
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Instant) && !(value instanceof Span);
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Instant) &&
+    !(value instanceof Span)
+  );
 }
 
 /** A value as it may be used: undefined for a non-finite number (E2). */
@@ -86,15 +101,19 @@ export function fieldOf(target: unknown, field: string): unknown {
 /** An element of a list (whole index from 0) or an own field of a map. */
 export function elementOf(target: unknown, index: unknown): unknown {
   if (typeof index === "string") return fieldOf(target, index);
-  return Array.isArray(target) && typeof index === "number" && Number.isInteger(index) && index >= 0 ? known(target[index]) : undefined;
+  return Array.isArray(target) && typeof index === "number" && Number.isInteger(index) && index >= 0
+    ? known(target[index])
+    : undefined;
 }
 
 /** CEL's `==`: false for different types, undefined when a non-finite number decides. */
 export function equal(a: unknown, b: unknown, depth = 0): boolean | undefined {
-  if (typeof a === "number" && typeof b === "number") return Number.isFinite(a) && Number.isFinite(b) ? a === b : undefined;
+  if (typeof a === "number" && typeof b === "number")
+    return Number.isFinite(a) && Number.isFinite(b) ? a === b : undefined;
   if (known(a) === undefined || known(b) === undefined || depth > MAX_DEPTH) return undefined;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && all(a.length, (i) => equal(a[i], b[i], depth + 1));
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && all(a.length, (i) => equal(a[i], b[i], depth + 1));
   if (a instanceof Instant) return b instanceof Instant && a.ms === b.ms;
   if (a instanceof Span) return b instanceof Span && a.ms === b.ms;
   if (!isMap(a) || !isMap(b)) return false;
@@ -115,7 +134,8 @@ function all(count: number, holds: (i: number) => boolean | undefined): boolean 
 
 /** Below 0, 0 or above 0 for two numbers, texts, bools, instants or spans; NaN for anything else. */
 export function order(a: unknown, b: unknown): number {
-  if (typeof a === "number" && typeof b === "number") return Number.isFinite(a) && Number.isFinite(b) ? (a < b ? -1 : a > b ? 1 : 0) : Number.NaN;
+  if (typeof a === "number" && typeof b === "number")
+    return Number.isFinite(a) && Number.isFinite(b) ? (a < b ? -1 : a > b ? 1 : 0) : Number.NaN;
   if (typeof a === "string" && typeof b === "string") return orderText(a, b);
   if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b);
   if (a instanceof Instant && b instanceof Instant) return a.ms - b.ms;

@@ -6,8 +6,8 @@ import { dueLevelsFire, inheritedRecovery, inheritedStep, newAlarm, severityOf, 
 import { AlarmBook } from "./alarm-book.ts";
 import { dedupOf, identityOf, textOf, traceIdOf } from "./identity.ts";
 import { applyToLevel } from "./level.ts";
-import type { Alarm, Match, PartitionMemory, Previous } from "./partition-memory.ts";
 import type { Rule, RuleSet, Scope } from "./model.ts";
+import type { Alarm, Match, PartitionMemory, Previous } from "./partition-memory.ts";
 import type { DetectCounts, RemovedRule, Stimulus } from "./stimulus.ts";
 
 /** D8: how many identities an alarm remembers. */

@@ -25,26 +25,63 @@ function orRefused<T>(run: () => T): T | undefined {
 }
 
 const words = fc.constantFrom(
-  ..."event previous device x y . . ( ) [ ] , ! - + * / == != < >= && || ? : in has size all exists matches startsWith timestamp duration 1 2.5 'a' \"b\" true false null } { { severity rate".split(" "),
+  ..."event previous device x y . . ( ) [ ] , ! - + * / == != < >= && || ? : in has size all exists matches startsWith timestamp duration 1 2.5 'a' \"b\" true false null } { { severity rate".split(
+    " ",
+  ),
 );
-const soup = fc.oneof(fc.array(words, { maxLength: 24 }).map((list) => list.join(" ")), fc.string({ unit: "binary", maxLength: 60 }));
+const soup = fc.oneof(
+  fc.array(words, { maxLength: 24 }).map((list) => list.join(" ")),
+  fc.string({ unit: "binary", maxLength: 60 }),
+);
 
 /** Valid conditions over the fields a, b and c of the event. */
 const { condition } = fc.letrec<{ value: string; condition: string }>((tie) => ({
   value: fc.oneof(
     { depthSize: "small" },
-    fc.constantFrom("event.a", "event.b", "event.c", "1", "-0.5", '"s"', "null", "true", "[1, event.a]", "event.a[0]", "event.b.x", "previous.a", "device.id", "device.last_seen", 'duration("1s")'),
-    fc.tuple(tie("value"), fc.constantFrom("+", "-", "*", "/"), tie("value")).map(([l, operator, r]) => `(${l} ${operator} ${r})`),
+    fc.constantFrom(
+      "event.a",
+      "event.b",
+      "event.c",
+      "1",
+      "-0.5",
+      '"s"',
+      "null",
+      "true",
+      "[1, event.a]",
+      "event.a[0]",
+      "event.b.x",
+      "previous.a",
+      "device.id",
+      "device.last_seen",
+      'duration("1s")',
+    ),
+    fc
+      .tuple(tie("value"), fc.constantFrom("+", "-", "*", "/"), tie("value"))
+      .map(([l, operator, r]) => `(${l} ${operator} ${r})`),
     tie("value").map((value) => `size(${value})`),
     tie("value").map((value) => `timestamp(${value})`),
   ),
   condition: fc.oneof(
     { depthSize: "small" },
-    fc.tuple(tie("value"), fc.constantFrom("==", "!=", "<", "<=", ">", ">=", "in"), tie("value")).map(([l, operator, r]) => `${l} ${operator} ${r}`),
-    fc.tuple(tie("condition"), fc.constantFrom("&&", "||"), tie("condition")).map(([l, operator, r]) => `(${l}) ${operator} (${r})`),
+    fc
+      .tuple(tie("value"), fc.constantFrom("==", "!=", "<", "<=", ">", ">=", "in"), tie("value"))
+      .map(([l, operator, r]) => `${l} ${operator} ${r}`),
+    fc
+      .tuple(tie("condition"), fc.constantFrom("&&", "||"), tie("condition"))
+      .map(([l, operator, r]) => `(${l}) ${operator} (${r})`),
     tie("condition").map((inner) => `!(${inner})`),
-    fc.tuple(tie("condition"), tie("condition"), tie("condition")).map(([test, yes, no]) => `(${test}) ? (${yes}) : (${no})`),
-    fc.constantFrom("has(event.a)", "has(event.b.x)", "event.a", "event.b.contains('s')", "event.c.matches('^s+$')", "event.c.exists(e, e > 1)", "event.c.all(e, e == event.a)"),
+    fc
+      .tuple(tie("condition"), tie("condition"), tie("condition"))
+      .map(([test, yes, no]) => `(${test}) ? (${yes}) : (${no})`),
+    fc.constantFrom(
+      "has(event.a)",
+      "has(event.b.x)",
+      "event.a",
+      "event.b.contains('s')",
+      "event.c.matches('^s+$')",
+      "event.c.exists(e, e > 1)",
+      "event.c.all(e, e == event.a)",
+    ),
   ),
 }));
 
@@ -52,7 +89,9 @@ const fieldValue = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
   fc.constantFrom(1, 0, -0, "s", true, false, null, [1, 2], { x: 1 }, Number.POSITIVE_INFINITY, "2026-01-05T00:00:00Z"),
 );
-const event = fc.record({ a: fieldValue, b: fieldValue, c: fieldValue }, { requiredKeys: [] }) as fc.Arbitrary<Record<string, unknown>>;
+const event = fc.record({ a: fieldValue, b: fieldValue, c: fieldValue }, { requiredKeys: [] }) as fc.Arbitrary<
+  Record<string, unknown>
+>;
 
 describe("whatever is thrown at them", () => {
   it("the parser and the templates refuse with a typed error or accept", () => {
@@ -82,17 +121,50 @@ describe("whatever is thrown at them", () => {
 
   it("rule files are compiled or refused, as data and as text", () => {
     const data = fc.jsonValue({ maxDepth: 4 });
-    const rule = fc.dictionary(fc.constantFrom("id", "severity", "when", "levels", "count", "flap", "mute", "rate", "labels", "dedupKey", "escalateAfter", "absent", "for"), data);
-    fc.assert(
-      fc.property(fc.oneof(data, fc.record({ apiVersion: fc.constant("alertcast/v1"), time: data, rules: fc.array(fc.oneof(rule, data), { maxLength: 3 }) })), (source) => {
-        const result = compileRuleSet(source);
-        expect(result.ok || result.errors.length > 0).toBe(true);
-      }),
+    const rule = fc.dictionary(
+      fc.constantFrom(
+        "id",
+        "severity",
+        "when",
+        "levels",
+        "count",
+        "flap",
+        "mute",
+        "rate",
+        "labels",
+        "dedupKey",
+        "escalateAfter",
+        "absent",
+        "for",
+      ),
+      data,
     );
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: "binary", maxLength: 80 }), fc.string({ unit: fc.constantFrom(..."a:-{}[]&*#!|>'\" \n\t%?,"), maxLength: 40 })), (text) => {
-        expect(parseRuleFile(text).ok).toBe(false);
-      }),
+      fc.property(
+        fc.oneof(
+          data,
+          fc.record({
+            apiVersion: fc.constant("alertcast/v1"),
+            time: data,
+            rules: fc.array(fc.oneof(rule, data), { maxLength: 3 }),
+          }),
+        ),
+        (source) => {
+          const result = compileRuleSet(source);
+          expect(result.ok || result.errors.length > 0).toBe(true);
+        },
+      ),
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: "binary", maxLength: 80 }),
+          fc.string({ unit: fc.constantFrom(..."a:-{}[]&*#!|>'\" \n\t%?,"), maxLength: 40 }),
+        ),
+        (text) => {
+          expect(parseRuleFile(text).ok).toBe(false);
+        },
+      ),
     );
   });
 });
@@ -142,7 +214,9 @@ describe("numbers", () => {
       fc.property(fc.double(), fc.double(), fc.constantFrom("+", "-", "*", "/"), (a, b, operator) => {
         const exact = { "+": a + b, "-": a - b, "*": a * b, "/": a / b }[operator] ?? Number.NaN;
         const finite = [a, b, exact].every(Number.isFinite);
-        expect(compileCondition(`event.a ${operator} event.b == event.c`).value.evaluate(scopeOf({ a, b, c: exact }))).toBe(finite ? true : undefined);
+        expect(
+          compileCondition(`event.a ${operator} event.b == event.c`).value.evaluate(scopeOf({ a, b, c: exact })),
+        ).toBe(finite ? true : undefined);
       }),
       { numRuns: 1000 },
     );
@@ -150,10 +224,15 @@ describe("numbers", () => {
 
   it("compare with a literal as with a field, by every operator", () => {
     fc.assert(
-      fc.property(fieldValue, fc.double({ noDefaultInfinity: true, noNaN: true }), fc.constantFrom("<", "<=", ">", ">=", "==", "!="), (a, b, operator) => {
-        const run = (text: string) => compileCondition(text).value.evaluate(scopeOf({ a, b }));
-        expect(run(`event.a ${operator} ${b}`)).toBe(run(`event["a"] ${operator} event.b`));
-      }),
+      fc.property(
+        fieldValue,
+        fc.double({ noDefaultInfinity: true, noNaN: true }),
+        fc.constantFrom("<", "<=", ">", ">=", "==", "!="),
+        (a, b, operator) => {
+          const run = (text: string) => compileCondition(text).value.evaluate(scopeOf({ a, b }));
+          expect(run(`event.a ${operator} ${b}`)).toBe(run(`event["a"] ${operator} event.b`));
+        },
+      ),
     );
   });
 });

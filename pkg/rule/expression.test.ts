@@ -33,7 +33,8 @@ describe.skipIf(vectors === undefined)("golden vectors of expressions", () => {
   for (const vector of vectors ?? []) {
     for (const each of (vector as Vector & { cases: Case[] }).cases) {
       it(`${vector.name}: ${each.expr.slice(0, 80)} is ${each.result} on ${each.eventText ?? JSON.stringify(each.event).slice(0, 60)}`, () => {
-        const event = each.eventText === undefined ? (each.event ?? {}) : (JSON.parse(each.eventText) as Record<string, unknown>);
+        const event =
+          each.eventText === undefined ? (each.event ?? {}) : (JSON.parse(each.eventText) as Record<string, unknown>);
         const lastSeenMs = each.lastSeen === undefined ? Number.NaN : Date.parse(each.lastSeen);
         expect(outcome(each.expr, scopeOf(event, { previous: each.previous, lastSeenMs }))).toBe(each.result);
       });
@@ -105,7 +106,11 @@ describe("the language", () => {
     ["duration('1d') == duration('24h')", {}, true],
     ["duration('-1h') < duration('0')", {}, true],
     ["duration(event.d) > duration('1s')", { d: "soon" }, "unknown"],
-    ["timestamp(event.ts) - duration('1h') == timestamp('2026-01-05T00:00:00.5Z')", { ts: "2026-01-05T01:00:00.500Z" }, true],
+    [
+      "timestamp(event.ts) - duration('1h') == timestamp('2026-01-05T00:00:00.5Z')",
+      { ts: "2026-01-05T01:00:00.500Z" },
+      true,
+    ],
     ["timestamp('9999-12-31T23:59:59Z') + duration('1h') > timestamp('2026-01-05T00:00:00Z')", {}, "unknown"],
     ["timestamp(event.ts) == timestamp(timestamp(event.ts))", { ts: "2026-01-05T24:00:00Z" }, "unknown"],
     ["timestamp(event.ts) > timestamp('2026-01-05T00:00:00')", { ts: "2026-01-05T01:00:00Z" }, "unknown"],
@@ -173,13 +178,18 @@ describe("values of the paths an expression reads", () => {
   });
 
   it("are the list of a comprehension and the parts of a computed index", () => {
-    expect(values("event.l.exists(x, x.a > event.n)", { l: [{ a: 1 }], n: 0 })).toEqual({ "event.l": [{ a: 1 }], "event.n": 0 });
+    expect(values("event.l.exists(x, x.a > event.n)", { l: [{ a: 1 }], n: 0 })).toEqual({
+      "event.l": [{ a: 1 }],
+      "event.n": 0,
+    });
     expect(values("event.m[event.k] > 1", { m: { a: 1 }, k: "a" })).toEqual({ "event.m": { a: 1 }, "event.k": "a" });
     expect(values('"odd-key" in event', { "odd-key": 5, b: 1 })).toEqual({ 'event["odd-key"]': 5 });
   });
 
   it("are JSON data", () => {
-    expect(values("event.n > 1 || event.l == []", { n: Number.POSITIVE_INFINITY, l: [Number.NaN] })).toEqual({ "event.l": [null] });
+    expect(values("event.n > 1 || event.l == []", { n: Number.POSITIVE_INFINITY, l: [Number.NaN] })).toEqual({
+      "event.l": [null],
+    });
     const hostile = JSON.parse('{"__proto__":{"a":1}}') as Record<string, unknown>;
     expect(JSON.stringify(values("event.__proto__ == 1", hostile))).toBe('{"event.__proto__":{"a":1}}');
   });
@@ -190,7 +200,11 @@ describe("value expressions", () => {
     expect(compileKey("event.port").value.evaluate(scopeOf({ port: 5 }))).toBe(5);
     expect(compileKey("event.port").value.evaluate(scopeOf({}))).toBeUndefined();
     expect(compileKey("event.n").value.evaluate(scopeOf({ n: Number.POSITIVE_INFINITY }))).toBeUndefined();
-    expect(compileKey("event.a ? timestamp(event.ts) : 'none'").value.evaluate(scopeOf({ a: true, ts: "2026-01-05T01:00:00+01:00" }))).toBe("2026-01-05T00:00:00Z");
+    expect(
+      compileKey("event.a ? timestamp(event.ts) : 'none'").value.evaluate(
+        scopeOf({ a: true, ts: "2026-01-05T01:00:00+01:00" }),
+      ),
+    ).toBe("2026-01-05T00:00:00Z");
     expect(compileNumber("event.a * 2").value.evaluate(scopeOf({ a: 4 }))).toBe(8);
   });
 

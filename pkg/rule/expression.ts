@@ -1,7 +1,7 @@
 // Text to compiled expression, in three uses: conditions, values, and pieces of templates. Parsing may fail; evaluation never throws.
 
-import { type Analysis, analyse, type ExtraName, readPath, TYPE } from "./cel-check.ts";
 import { type Expression, ExpressionError } from "./cel-ast.ts";
+import { type Analysis, analyse, type ExtraName, readPath, TYPE } from "./cel-check.ts";
 import type { Evaluate } from "./cel-compare.ts";
 import { compile } from "./cel-compile.ts";
 import { parseExpression } from "./cel-parse.ts";
@@ -33,7 +33,10 @@ export function compileCondition(text: string): Compiled<Condition> {
   const analysis = analyse(expression);
   requireType(analysis, TYPE.bool, "a condition that is true or false");
   const run = compile(expression);
-  return { ...costOf(analysis), value: { evaluate: asBool(run, analysis.types), values: (scope) => valuesAt(analysis, scope) } };
+  return {
+    ...costOf(analysis),
+    value: { evaluate: asBool(run, analysis.types), values: (scope) => valuesAt(analysis, scope) },
+  };
 }
 
 /** Compiles an expression for a number (`rate.of`). Throws ExpressionError. */
@@ -67,7 +70,10 @@ function costOf(analysis: Analysis): { cost: number; usesPrevious: boolean } {
 function requireType(analysis: Analysis, types: number, wanted: string): void {
   if ((analysis.types & types) !== 0) return;
   const found = TYPE_NAMES.filter(([bit]) => (analysis.types & bit) !== 0).map(([, name]) => name);
-  throw new ExpressionError("bad-expression", `needs ${wanted}, but this is ${found.length === 0 ? "always an error" : found.join(" or ")}`);
+  throw new ExpressionError(
+    "bad-expression",
+    `needs ${wanted}, but this is ${found.length === 0 ? "always an error" : found.join(" or ")}`,
+  );
 }
 
 function asBool(run: Evaluate, types: number): Condition["evaluate"] {

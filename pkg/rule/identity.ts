@@ -43,6 +43,7 @@ export function textOf(value: Buffer): string {
 
 /** The trace id of a W3C traceparent; undefined when it has none. */
 export function traceIdOf(traceparent: string | undefined): string | undefined {
-  const match = traceparent === undefined ? null : /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent);
+  const match =
+    traceparent === undefined ? null : /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent);
   return match?.[1];
 }

@@ -1,6 +1,7 @@
 // Decides what one entry or one timer does to one level of one alarm (D1-D4). Pure: no clock, no I/O.
-import type { LevelState, Match } from "./partition-memory.ts";
+
 import type { Level } from "./model.ts";
+import type { LevelState, Match } from "./partition-memory.ts";
 
 /** True while the last `count` matches lie in (t - within, t]. */
 function windowFull(level: Level, state: LevelState, withinMs: number, atMs: number): boolean {

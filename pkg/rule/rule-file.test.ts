@@ -35,7 +35,9 @@ function errorsOf(result: RuleFileResult): readonly RuleFileError[] {
 
 /** `path code` of each error, sorted, with the suggestion if there is one. */
 function summary(errors: readonly { path: string; code: string; suggestion?: string }[]): string[] {
-  return errors.map(({ path, code, suggestion }) => `${path} ${code}${suggestion === undefined ? "" : ` -> ${suggestion}`}`).sort();
+  return errors
+    .map(({ path, code, suggestion }) => `${path} ${code}${suggestion === undefined ? "" : ` -> ${suggestion}`}`)
+    .sort();
 }
 
 const vectors = loadVectors("rule-file.json") as ValidationVector[] | undefined;
@@ -51,7 +53,9 @@ describe.skipIf(vectors === undefined)("golden vectors of rule files", () => {
   }
 });
 
-const versions = loadVectors("rule-changes.json")?.filter(({ kind }) => kind === "version") as VersionVector[] | undefined;
+const versions = loadVectors("rule-changes.json")?.filter(({ kind }) => kind === "version") as
+  | VersionVector[]
+  | undefined;
 
 describe.skipIf(versions === undefined)("golden vectors of versions", () => {
   for (const vector of versions ?? []) {
@@ -97,7 +101,10 @@ describe("the text of a rule file", () => {
   });
 
   it("must not have aliases", () => {
-    expect(only("apiVersion: alertcast/v1\nrules:\n  - &a {id: a}\n  - *a\n")).toMatchObject({ path: "", code: "limit" });
+    expect(only("apiVersion: alertcast/v1\nrules:\n  - &a {id: a}\n  - *a\n")).toMatchObject({
+      path: "",
+      code: "limit",
+    });
   });
 
   it("must be one document of YAML 1.2 without foreign tags", () => {
@@ -107,8 +114,12 @@ describe("the text of a rule file", () => {
   });
 
   it("reads off as text and knows no merge keys, as YAML 1.2 has it", () => {
-    const errors = errorsOf(parseRuleFile("apiVersion: alertcast/v1\nrules:\n  - {id: a, severity: low, when: event.x > 1, enabled: off, <<: {name: b}}\n"));
-    expect(summary(errors)).toEqual(['rules[0].enabled wrong-type', 'rules[0]["<<"] unknown-key'].sort());
+    const errors = errorsOf(
+      parseRuleFile(
+        "apiVersion: alertcast/v1\nrules:\n  - {id: a, severity: low, when: event.x > 1, enabled: off, <<: {name: b}}\n",
+      ),
+    );
+    expect(summary(errors)).toEqual(["rules[0].enabled wrong-type", 'rules[0]["<<"] unknown-key'].sort());
   });
 
   it("of more than 256 KiB is refused, whatever it says", () => {
@@ -128,35 +139,65 @@ describe("the text of a rule file", () => {
 describe("errors", () => {
   it("name the field and the reason", () => {
     const [error] = errorsOf(rulesOf({ ...MINIMAL, for: "5 minutes" }));
-    expect(error?.message).toBe('rules[0].for: must be a duration such as 1h30m (whole numbers of d, h, m, s in this order), not "5 minutes"');
+    expect(error?.message).toBe(
+      'rules[0].for: must be a duration such as 1h30m (whole numbers of d, h, m, s in this order), not "5 minutes"',
+    );
   });
 
   it("of null are wrong types: what is stated is not guessed", () => {
-    expect(summary(errorsOf(rulesOf({ ...MINIMAL, for: null, reason: null })))).toEqual(["rules[0].for wrong-type", "rules[0].reason wrong-type"]);
+    expect(summary(errorsOf(rulesOf({ ...MINIMAL, for: null, reason: null })))).toEqual([
+      "rules[0].for wrong-type",
+      "rules[0].reason wrong-type",
+    ]);
   });
 
   it("name text that PostgreSQL cannot store and data that JSON cannot say", () => {
-    expect(summary(errorsOf(rulesOf({ ...MINIMAL, name: "a\0b", reason: "\ud800" })))).toEqual(["rules[0].name bad-value", "rules[0].reason bad-value"]);
-    expect(summary(errorsOf(rulesOf({ ...MINIMAL, rate: { of: "event.y", above: Number.POSITIVE_INFINITY } })))).toEqual(["rules[0].rate.above bad-value"]);
+    expect(summary(errorsOf(rulesOf({ ...MINIMAL, name: "a\0b", reason: "\ud800" })))).toEqual([
+      "rules[0].name bad-value",
+      "rules[0].reason bad-value",
+    ]);
+    expect(
+      summary(errorsOf(rulesOf({ ...MINIMAL, rate: { of: "event.y", above: Number.POSITIVE_INFINITY } }))),
+    ).toEqual(["rules[0].rate.above bad-value"]);
     expect(summary(errorsOf(rulesOf({ ...MINIMAL, name: 5n })))).toEqual(["rules[0].name wrong-type"]);
   });
 
   it("stand at the level, or at the rule where the level took it from there", () => {
     const levels = [{ severity: "low", for: "1m" }];
-    expect(summary(errorsOf(rulesOf({ id: "a", when: "event.x > 1", count: { events: 2, within: "1m" }, levels })))).toEqual(["rules[0].count conflict"]);
+    expect(
+      summary(errorsOf(rulesOf({ id: "a", when: "event.x > 1", count: { events: 2, within: "1m" }, levels }))),
+    ).toEqual(["rules[0].count conflict"]);
     expect(summary(errorsOf(rulesOf({ id: "a", absent: "1m", levels })))).toEqual(["rules[0].absent conflict"]);
-    expect(summary(errorsOf(rulesOf({ id: "a", levels: [{ severity: "low" }, { severity: "high", when: "event.x > 1" }] })))).toEqual(["rules[0].levels[0] missing-key"]);
-    expect(summary(errorsOf(rulesOf({ id: "a", levels: [{ severity: "low", absent: "1m" }], dedupKey: ["event.p"] })))).toEqual(["rules[0].dedupKey conflict"]);
+    expect(
+      summary(errorsOf(rulesOf({ id: "a", levels: [{ severity: "low" }, { severity: "high", when: "event.x > 1" }] }))),
+    ).toEqual(["rules[0].levels[0] missing-key"]);
+    expect(
+      summary(errorsOf(rulesOf({ id: "a", levels: [{ severity: "low", absent: "1m" }], dedupKey: ["event.p"] }))),
+    ).toEqual(["rules[0].dedupKey conflict"]);
   });
 
   it("refuse windows and rates over no time, and URLs with white space", () => {
-    const rule = { ...MINIMAL, count: { events: 2, within: "0s" }, rate: { of: "event.x", above: 1, per: "0s" }, runbook: "https://a b" };
-    expect(summary(errorsOf(rulesOf(rule)))).toEqual(["rules[0].count.within bad-value", "rules[0].rate.per bad-value", "rules[0].runbook bad-value"]);
+    const rule = {
+      ...MINIMAL,
+      count: { events: 2, within: "0s" },
+      rate: { of: "event.x", above: 1, per: "0s" },
+      runbook: "https://a b",
+    };
+    expect(summary(errorsOf(rulesOf(rule)))).toEqual([
+      "rules[0].count.within bad-value",
+      "rules[0].rate.per bad-value",
+      "rules[0].runbook bad-value",
+    ]);
   });
 
   it("guard against keys every object has", () => {
-    const rule = JSON.parse('{"id":"a","severity":"low","when":"event.x > 1","constructor":1,"__proto__":{}}') as unknown;
-    expect(summary(errorsOf(rulesOf(rule)))).toEqual(["rules[0].__proto__ unknown-key", "rules[0].constructor unknown-key"]);
+    const rule = JSON.parse(
+      '{"id":"a","severity":"low","when":"event.x > 1","constructor":1,"__proto__":{}}',
+    ) as unknown;
+    expect(summary(errorsOf(rulesOf(rule)))).toEqual([
+      "rules[0].__proto__ unknown-key",
+      "rules[0].constructor unknown-key",
+    ]);
   });
 });
 
@@ -164,16 +205,45 @@ describe("a compiled rule", () => {
   it("has the defaults of the table", () => {
     const [rule] = accepted(rulesOf(MINIMAL)).rules;
     expect(rule).toMatchObject({
-      id: "a", name: "a", enabled: true, dedupKey: [], dedupSource: "[]", labels: {}, runbook: undefined, autoResolve: true,
-      reopenWithinMs: 900_000, manualResolveGraceMs: 900_000, escalateAfter: [],
-      flap: { changes: 6, withinMs: 1_800_000, quietMs: 900_000 }, mute: [],
-      levels: [{ severity: "low", forMs: 0, count: 1, withinMs: undefined, recover: undefined, recoverForMs: 0, absentMs: undefined, rate: undefined }],
+      id: "a",
+      name: "a",
+      enabled: true,
+      dedupKey: [],
+      dedupSource: "[]",
+      labels: {},
+      runbook: undefined,
+      autoResolve: true,
+      reopenWithinMs: 900_000,
+      manualResolveGraceMs: 900_000,
+      escalateAfter: [],
+      flap: { changes: 6, withinMs: 1_800_000, quietMs: 900_000 },
+      mute: [],
+      levels: [
+        {
+          severity: "low",
+          forMs: 0,
+          count: 1,
+          withinMs: undefined,
+          recover: undefined,
+          recoverForMs: 0,
+          absentMs: undefined,
+          rate: undefined,
+        },
+      ],
     });
-    expect(rule?.levels[0]?.reason.render({ event: {}, deviceId: "d", lastSeenMs: Number.NaN, previous: undefined }, "low")).toBe("a");
+    expect(
+      rule?.levels[0]?.reason.render({ event: {}, deviceId: "d", lastSeenMs: Number.NaN, previous: undefined }, "low"),
+    ).toBe("a");
   });
 
   it("has its levels from the highest severity down, each with what it takes from the rule", () => {
-    const rule = { id: "a", when: "event.x > 1", for: "1m", recoverFor: "2m", levels: [{ severity: "low" }, { severity: "critical", for: "0s", count: { events: 2, within: "1h" } }] };
+    const rule = {
+      id: "a",
+      when: "event.x > 1",
+      for: "1m",
+      recoverFor: "2m",
+      levels: [{ severity: "low" }, { severity: "critical", for: "0s", count: { events: 2, within: "1h" } }],
+    };
     expect(accepted(rulesOf(rule)).rules[0]?.levels).toMatchObject([
       { severity: "critical", forMs: 0, count: 2, withinMs: 3_600_000, recoverForMs: 120_000 },
       { severity: "low", forMs: 60_000, count: 1, withinMs: undefined, recoverForMs: 120_000 },
@@ -181,14 +251,30 @@ describe("a compiled rule", () => {
   });
 
   it("has policies in plain units", () => {
-    const mute = [{ days: ["sun", "mon"], from: "22:00", to: "06:30", timeZone: "Europe/Berlin" }, { from: "00:00", to: "00:00" }];
-    const [rule] = accepted(rulesOf({ ...MINIMAL, mute, flap: false, escalateAfter: [{ after: "1h", severity: "critical" }, { after: "10m", severity: "high" }] })).rules;
+    const mute = [
+      { days: ["sun", "mon"], from: "22:00", to: "06:30", timeZone: "Europe/Berlin" },
+      { from: "00:00", to: "00:00" },
+    ];
+    const [rule] = accepted(
+      rulesOf({
+        ...MINIMAL,
+        mute,
+        flap: false,
+        escalateAfter: [
+          { after: "1h", severity: "critical" },
+          { after: "10m", severity: "high" },
+        ],
+      }),
+    ).rules;
     expect(rule?.mute).toEqual([
       { days: [0, 6], fromMinute: 1320, toMinute: 390, timeZone: "Europe/Berlin" },
       { days: [0, 1, 2, 3, 4, 5, 6], fromMinute: 0, toMinute: 0, timeZone: "UTC" },
     ]);
     expect(rule?.flap).toBeUndefined();
-    expect(rule?.escalateAfter).toEqual([{ afterMs: 600_000, severity: "high" }, { afterMs: 3_600_000, severity: "critical" }]);
+    expect(rule?.escalateAfter).toEqual([
+      { afterMs: 600_000, severity: "high" },
+      { afterMs: 3_600_000, severity: "critical" },
+    ]);
   });
 
   it("reads previous only if an enabled one does", () => {
@@ -221,11 +307,20 @@ describe("identities", () => {
     expect(ruleOf({ for: "0s", count: 1, recoverFor: "0s" }).detectionSource).toBe(plain);
     expect(ruleOf({ for: "5m" }).detectionSource).toBe(ruleOf({ for: "300s" }).detectionSource);
     expect(ruleOf({ severity: undefined, levels: [{ severity: "low" }] }).detectionSource).toBe(plain);
-    expect(ruleOf({ rate: { of: "event.x", above: 1 } }).detectionSource).toBe(ruleOf({ rate: { of: "event.x", above: 1, per: "60s", minInterval: "10s" } }).detectionSource);
+    expect(ruleOf({ rate: { of: "event.x", above: 1 } }).detectionSource).toBe(
+      ruleOf({ rate: { of: "event.x", above: 1, per: "60s", minInterval: "10s" } }).detectionSource,
+    );
   });
 
   it("detection is not changed by texts and policy, the version is", () => {
-    const policy = ruleOf({ name: "b", reason: "c", labels: { d: "e" }, reopenWithin: "1m", autoResolve: false, dedupKey: ["event.p"] });
+    const policy = ruleOf({
+      name: "b",
+      reason: "c",
+      labels: { d: "e" },
+      reopenWithin: "1m",
+      autoResolve: false,
+      dedupKey: ["event.p"],
+    });
     expect(policy.detectionSource).toBe(ruleOf({}).detectionSource);
     expect(policy.version).not.toBe(ruleOf({}).version);
     expect(policy.dedupSource).not.toBe(ruleOf({}).dedupSource);
@@ -233,8 +328,18 @@ describe("identities", () => {
 
   it("detection is changed by each of its keys", () => {
     const sources = [
-      {}, { when: "event.x > 2" }, { for: "1m" }, { count: 2 }, { count: { events: 2, within: "1m" } }, { recover: "event.x < 0" }, { recoverFor: "1m" },
-      { severity: "high" }, { rate: { of: "event.x", above: 1 } }, { rate: { of: "event.y", above: 1 } }, { rate: { of: "event.x", below: 1 } }, { absent: "1m" },
+      {},
+      { when: "event.x > 2" },
+      { for: "1m" },
+      { count: 2 },
+      { count: { events: 2, within: "1m" } },
+      { recover: "event.x < 0" },
+      { recoverFor: "1m" },
+      { severity: "high" },
+      { rate: { of: "event.x", above: 1 } },
+      { rate: { of: "event.y", above: 1 } },
+      { rate: { of: "event.x", below: 1 } },
+      { absent: "1m" },
     ].map((rule) => ruleOf(rule).detectionSource);
     expect(new Set(sources).size).toBe(sources.length);
   });
@@ -245,7 +350,14 @@ describe("what this version cannot run", () => {
     const set = accepted(
       rulesOf(
         MINIMAL,
-        { ...MINIMAL, id: "b", flap: { changes: 3 }, mute: [{ from: "00:00", to: "01:00" }], escalateAfter: { after: "1m", severity: "high" }, manualResolveGrace: "1m" },
+        {
+          ...MINIMAL,
+          id: "b",
+          flap: { changes: 3 },
+          mute: [{ from: "00:00", to: "01:00" }],
+          escalateAfter: { after: "1m", severity: "high" },
+          manualResolveGrace: "1m",
+        },
         { id: "c", levels: [{ severity: "low", absent: "1m" }] },
         { ...MINIMAL, id: "d", rate: { of: "event.x", above: 1 } },
       ),
@@ -262,6 +374,15 @@ describe("what this version cannot run", () => {
 
   it("is not the default set, what is switched off, or a disabled rule", () => {
     expect(unsupportedKeys(accepted(parseRuleFile(DEFAULT_RULES)))).toEqual([]);
-    expect(unsupportedKeys(accepted(rulesOf({ ...MINIMAL, flap: false, mute: [], escalateAfter: [] }, { id: "b", severity: "low", absent: "1m", enabled: false })))).toEqual([]);
+    expect(
+      unsupportedKeys(
+        accepted(
+          rulesOf(
+            { ...MINIMAL, flap: false, mute: [], escalateAfter: [] },
+            { id: "b", severity: "low", absent: "1m", enabled: false },
+          ),
+        ),
+      ),
+    ).toEqual([]);
   });
 });

@@ -74,7 +74,8 @@ function readRules(set: Section): ReadRule[] {
   const seen = new Set<string>();
   const rules = set.sections("rules", items.slice(0, MAX_RULES), RULE_KEYS).map((section) => readRule(section, seen));
   const cost = rules.reduce((sum, rule) => sum + rule.cost, 0);
-  if (cost > MAX_COST) set.problems.add("rules", "limit", `the expressions cost ${cost} together, at most ${MAX_COST} are allowed`);
+  if (cost > MAX_COST)
+    set.problems.add("rules", "limit", `the expressions cost ${cost} together, at most ${MAX_COST} are allowed`);
   return rules;
 }
 
@@ -104,7 +105,11 @@ function readRule(section: Section, seen: Set<string>): ReadRule {
     mute: readMute(section),
   };
   const parts = [...levels, ...dedupKey, ...labels.map(([, label]) => label)];
-  return { rule, cost: parts.reduce((sum, part) => sum + part.cost, 0), usesPrevious: parts.some((part) => part.usesPrevious) };
+  return {
+    rule,
+    cost: parts.reduce((sum, part) => sum + part.cost, 0),
+    usesPrevious: parts.some((part) => part.usesPrevious),
+  };
 }
 
 function readId(section: Section, seen: Set<string>): string {
@@ -121,7 +126,9 @@ function readId(section: Section, seen: Set<string>): string {
 function checkDedupKey(section: Section): void {
   const dedupKey = section.raw("dedupKey");
   const levels = section.raw("levels");
-  const absent = section.states("absent") || (Array.isArray(levels) && levels.some((level) => isMapping(level) && level.absent !== undefined));
+  const absent =
+    section.states("absent") ||
+    (Array.isArray(levels) && levels.some((level) => isMapping(level) && level.absent !== undefined));
   if (!absent || !Array.isArray(dedupKey) || dedupKey.length === 0) return;
   section.problems.add(section.pathOf("dedupKey"), "conflict", "dedupKey does not go with absent");
 }

@@ -3,10 +3,32 @@
 export const SET_KEYS = ["apiVersion", "time", "rules"] as const;
 export const TIME_KEYS = ["outOfOrderWindow", "maxFuture"] as const;
 /** What a level may state, and else takes from its rule. */
-export const LEVEL_KEYS = ["severity", "when", "rate", "absent", "for", "count", "recover", "recoverFor", "reason"] as const;
+export const LEVEL_KEYS = [
+  "severity",
+  "when",
+  "rate",
+  "absent",
+  "for",
+  "count",
+  "recover",
+  "recoverFor",
+  "reason",
+] as const;
 export const RULE_KEYS = [
-  "id", "name", "enabled", ...LEVEL_KEYS, "levels", "dedupKey", "labels", "runbook", "autoResolve", "reopenWithin",
-  "manualResolveGrace", "escalateAfter", "flap", "mute",
+  "id",
+  "name",
+  "enabled",
+  ...LEVEL_KEYS,
+  "levels",
+  "dedupKey",
+  "labels",
+  "runbook",
+  "autoResolve",
+  "reopenWithin",
+  "manualResolveGrace",
+  "escalateAfter",
+  "flap",
+  "mute",
 ] as const;
 export const RATE_KEYS = ["of", "per", "above", "below", "minInterval"] as const;
 export const COUNT_KEYS = ["events", "within"] as const;

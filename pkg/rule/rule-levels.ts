@@ -1,7 +1,15 @@
 // The detection part of a rule: its levels, what they take from the rule, and what excludes what (R1, C3).
 
 import { type Compiled, compileCondition, compileNumber } from "./expression.ts";
-import { type Condition, type Level, type RateSpec, SEVERITIES, type Severity, severityRank, type Template } from "./model.ts";
+import {
+  type Condition,
+  type Level,
+  type RateSpec,
+  SEVERITIES,
+  type Severity,
+  severityRank,
+  type Template,
+} from "./model.ts";
 import { COUNT_KEYS, LEVEL_KEYS, RATE_KEYS } from "./rule-keys.ts";
 import type { Section } from "./rule-section.ts";
 import { compileTemplate, plainTemplate } from "./template.ts";
@@ -43,11 +51,13 @@ export function readLevels(rule: Section, name: string): ReadLevel[] {
     checkConflicts(common, common);
     return [makeLevel(common, common, rule.choice("severity", SEVERITIES), name)];
   }
-  if (rule.states("severity")) rule.problems.add(rule.pathOf("severity"), "conflict", "a rule has either severity or levels");
+  if (rule.states("severity"))
+    rule.problems.add(rule.pathOf("severity"), "conflict", "a rule has either severity or levels");
   const items = rule.list("levels");
   if (items === undefined) return [];
   if (items.length === 0) rule.badValue("levels", "a list of one to four levels");
-  if (items.length > MAX_LEVELS) rule.problems.add(rule.pathOf("levels"), "limit", `at most ${MAX_LEVELS} levels, not ${items.length}`);
+  if (items.length > MAX_LEVELS)
+    rule.problems.add(rule.pathOf("levels"), "limit", `at most ${MAX_LEVELS} levels, not ${items.length}`);
   const levels = rule.sections("levels", items.slice(0, MAX_LEVELS), LEVEL_KEYS).map(readStated);
   checkAbsence(rule, common, levels);
   const severities = readSeverities(levels);
@@ -65,7 +75,8 @@ function readSeverities(levels: readonly Stated[]): (Severity | undefined)[] {
     section.require("severity");
     const severity = section.choice("severity", SEVERITIES);
     if (severity === undefined) return undefined;
-    if (seen.has(severity)) section.problems.add(section.pathOf("severity"), "conflict", `two levels have the severity ${severity}`);
+    if (seen.has(severity))
+      section.problems.add(section.pathOf("severity"), "conflict", `two levels have the severity ${severity}`);
     seen.add(severity);
     return severity;
   });
@@ -108,7 +119,8 @@ function readCount(section: Section): Stated["count"] {
     const count = section.integer("count", MAX_COUNT);
     return count === undefined ? undefined : { count, withinMs: undefined };
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return section.wrongType("count", "a number or {events, within}");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return section.wrongType("count", "a number or {events, within}");
   const window = section.section("count", COUNT_KEYS);
   window?.require("events");
   window?.require("within");
@@ -140,7 +152,8 @@ function checkConflicts(own: Stated, common: Stated): void {
       ...(count !== undefined && (count.count > 1 || count.withinMs !== undefined) ? ["count"] : []),
       ...["rate", "recover"].filter((key) => holder(key).states(key)),
     ];
-    if (others.length > 0) absent.problems.add(absent.pathOf("absent"), "conflict", `absent does not go with ${others.join(", ")}`);
+    if (others.length > 0)
+      absent.problems.add(absent.pathOf("absent"), "conflict", `absent does not go with ${others.join(", ")}`);
   }
   if (lasts && count?.withinMs !== undefined) {
     const section = holder("count");

@@ -16,7 +16,8 @@ const EVERY_DAY: readonly number[] = [0, 1, 2, 3, 4, 5, 6];
 /** The expressions of `dedupKey`, in order. */
 export function readDedupKey(rule: Section): Compiled<ValueExpression>[] {
   const items = rule.list("dedupKey") ?? [];
-  if (items.length > MAX_DEDUP_KEYS) rule.problems.add(rule.pathOf("dedupKey"), "limit", `at most ${MAX_DEDUP_KEYS} values, not ${items.length}`);
+  if (items.length > MAX_DEDUP_KEYS)
+    rule.problems.add(rule.pathOf("dedupKey"), "limit", `at most ${MAX_DEDUP_KEYS} values, not ${items.length}`);
   return items.slice(0, MAX_DEDUP_KEYS).flatMap((item, i) => {
     const path = `${rule.pathOf("dedupKey")}[${i}]`;
     const compiled = compileText(rule, path, item, compileKey);
@@ -33,14 +34,20 @@ export function readLabels(rule: Section): [string, Compiled<Template>][] {
     return [];
   }
   const entries = Object.entries(labels);
-  if (entries.length > MAX_LABELS) rule.problems.add(rule.pathOf("labels"), "limit", `at most ${MAX_LABELS} labels, not ${entries.length}`);
+  if (entries.length > MAX_LABELS)
+    rule.problems.add(rule.pathOf("labels"), "limit", `at most ${MAX_LABELS} labels, not ${entries.length}`);
   return entries.slice(0, MAX_LABELS).flatMap(([key, text]) => {
     const compiled = compileText(rule, childPath(rule.pathOf("labels"), key), text, compileTemplate);
     return compiled === undefined ? [] : [[key, compiled] as [string, Compiled<Template>]];
   });
 }
 
-function compileText<T>(rule: Section, path: string, text: unknown, compile: (text: string) => Compiled<T>): Compiled<T> | undefined {
+function compileText<T>(
+  rule: Section,
+  path: string,
+  text: unknown,
+  compile: (text: string) => Compiled<T>,
+): Compiled<T> | undefined {
   if (typeof text === "string") return compileAt(rule.problems, path, text, compile);
   rule.problems.add(path, "wrong-type", `must be text, not ${show(text)}`);
   return undefined;
@@ -64,7 +71,8 @@ export function readEscalations(rule: Section): Rule["escalateAfter"] {
     rule.wrongType("escalateAfter", "{after, severity} or a list of them");
     return [];
   }
-  const sections = one === undefined ? rule.sections("escalateAfter", rule.list("escalateAfter") ?? [], ESCALATION_KEYS) : [one];
+  const sections =
+    one === undefined ? rule.sections("escalateAfter", rule.list("escalateAfter") ?? [], ESCALATION_KEYS) : [one];
   const steps = sections.flatMap((section) => {
     section.require("after");
     section.require("severity");
@@ -118,7 +126,9 @@ function readMinute(section: Section, key: string): number | undefined {
   const text = section.text(key);
   if (text === undefined) return undefined;
   const match = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(text);
-  return match === null ? section.badValue(key, 'a time of day from "00:00" to "23:59"') : Number(match[1]) * 60 + Number(match[2]);
+  return match === null
+    ? section.badValue(key, 'a time of day from "00:00" to "23:59"')
+    : Number(match[1]) * 60 + Number(match[2]);
 }
 
 function readTimeZone(section: Section): string | undefined {

@@ -128,7 +128,8 @@ export class Section {
     if (text === undefined) return undefined;
     if (typeof text !== "string") return this.wrongType(key, "a duration such as 1h30m");
     const ms = parseDuration(text);
-    if (ms === undefined) return this.badValue(key, "a duration such as 1h30m (whole numbers of d, h, m, s in this order)");
+    if (ms === undefined)
+      return this.badValue(key, "a duration such as 1h30m (whole numbers of d, h, m, s in this order)");
     if (ms < minMs) return this.badValue(key, `at least ${atLeast}`);
     if (ms <= MAX_DURATION_MS) return ms;
     this.problems.add(this.pathOf(key), "limit", `must be at most 30d, not ${show(text)}`);
@@ -152,7 +153,9 @@ export class Section {
   section(key: string, keys: readonly string[]): Section | undefined {
     const value = this.raw(key);
     if (value === undefined) return undefined;
-    return isMapping(value) ? new Section(this.problems, this.pathOf(key), value, keys) : this.wrongType(key, "a mapping");
+    return isMapping(value)
+      ? new Section(this.problems, this.pathOf(key), value, keys)
+      : this.wrongType(key, "a mapping");
   }
 
   list(key: string): readonly unknown[] | undefined {
@@ -173,7 +176,12 @@ export class Section {
 }
 
 /** Compiles text; an ExpressionError becomes a problem at the path. */
-export function compileAt<T>(problems: Problems, path: string, text: string, compile: (text: string) => Compiled<T>): Compiled<T> | undefined {
+export function compileAt<T>(
+  problems: Problems,
+  path: string,
+  text: string,
+  compile: (text: string) => Compiled<T>,
+): Compiled<T> | undefined {
   try {
     return compile(text);
   } catch (error) {

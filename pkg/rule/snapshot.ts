@@ -1,8 +1,16 @@
 // Writes the memory of a partition as compact bytes and reads it back. Pure; the format has a number.
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { decodeEvent } from "../event/decode.ts";
-import { type Alarm, createMemory, type DeviceTable, type LevelState, type Match, type PartitionMemory, type Previous } from "./partition-memory.ts";
 import type { Severity } from "./model.ts";
+import {
+  type Alarm,
+  createMemory,
+  type DeviceTable,
+  type LevelState,
+  type Match,
+  type PartitionMemory,
+  type Previous,
+} from "./partition-memory.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
 
 /** Raised whenever the bytes change their meaning; a snapshot of another format is not read. */

@@ -1,6 +1,7 @@
 // What detection tells settlement: one change or one further match of one alarm. Types only.
-import type { Match } from "./partition-memory.ts";
+
 import type { Level, Rule, Severity } from "./model.ts";
+import type { Match } from "./partition-memory.ts";
 
 export interface Stimulus {
   /** Log time of the entry, or the due time of the timer. */

@@ -14,7 +14,13 @@ function render(text: string, event: Record<string, unknown> = {}, severity: Sev
 
 describe("a template", () => {
   it("prints values, braces, and ? for what is unknown", () => {
-    expect(render("{severity} {{x} {event.none} {event.up} {event.l} {event.n}", { up: false, l: [1, "a"], n: 81.2 }, "critical")).toBe('critical {x} ? false [1,"a"] 81.2');
+    expect(
+      render(
+        "{severity} {{x} {event.none} {event.up} {event.l} {event.n}",
+        { up: false, l: [1, "a"], n: 81.2 },
+        "critical",
+      ),
+    ).toBe('critical {x} ? false [1,"a"] 81.2');
     expect(render("x is {event.x}, {{not code}", { x: null })).toBe("x is null, {not code}");
     expect(render("{event.m} } {1 / 0} {-0.0}", { m: { a: [null, Number.NaN] } })).toBe('{"a":[null,null]} } ? 0');
     expect(render("")).toBe("");
@@ -22,7 +28,9 @@ describe("a template", () => {
 
   it("prints times as RFC 3339 and spans in seconds", () => {
     expect(render("No event since {device.last_seen}")).toBe("No event since 2026-01-05T00:00:30Z");
-    expect(render("{timestamp(event.ts)} {duration('1h30m')} {[duration('1s')]}", { ts: "2026-01-05T01:00:00.5+01:00" })).toBe('2026-01-05T00:00:00.500Z 5400s ["1s"]');
+    expect(
+      render("{timestamp(event.ts)} {duration('1h30m')} {[duration('1s')]}", { ts: "2026-01-05T01:00:00.5+01:00" }),
+    ).toBe('2026-01-05T00:00:00.500Z 5400s ["1s"]');
   });
 
   it("knows the rate where there is one", () => {
@@ -31,7 +39,9 @@ describe("a template", () => {
   });
 
   it("has whole expressions, with braces in their strings", () => {
-    expect(render("{event.s == '}' ? 'brace' : \"{{\"}{event.l.exists(x, x > 1) ? '!' : ''}", { s: "}", l: [2] })).toBe("brace!");
+    expect(render("{event.s == '}' ? 'brace' : \"{{\"}{event.l.exists(x, x > 1) ? '!' : ''}", { s: "}", l: [2] })).toBe(
+      "brace!",
+    );
   });
 
   it("is cut above 500 code points to 499 and an ellipsis", () => {

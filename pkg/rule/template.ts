@@ -68,7 +68,10 @@ function print(value: unknown): string {
 /** Well-formed, without NUL (PostgreSQL cannot store it), at most 500 code points. */
 function storableText(text: string): string {
   // A code point has at most two units, so nothing behind these can be shown.
-  const head = text.slice(0, 2 * (TEXT_LIMIT + 1)).toWellFormed().replaceAll("\0", "\ufffd");
+  const head = text
+    .slice(0, 2 * (TEXT_LIMIT + 1))
+    .toWellFormed()
+    .replaceAll("\0", "\ufffd");
   if (head.length <= TEXT_LIMIT) return head;
   const points = Array.from(head);
   return points.length <= TEXT_LIMIT ? head : `${points.slice(0, TEXT_LIMIT - 1).join("")}…`;

@@ -18,7 +18,14 @@ export function readYaml(text: string, problems: Problems): unknown {
 function readDocument(text: string, problems: Problems): unknown {
   const lines = new LineCounter();
   // The library's own check of unique keys takes quadratic time.
-  const document = parseDocument(text, { version: "1.2", schema: "core", uniqueKeys: false, merge: false, prettyErrors: false, lineCounter: lines });
+  const document = parseDocument(text, {
+    version: "1.2",
+    schema: "core",
+    uniqueKeys: false,
+    merge: false,
+    prettyErrors: false,
+    lineCounter: lines,
+  });
   const [error] = [...document.errors, ...document.warnings];
   if (error !== undefined) {
     const { line, col } = lines.linePos(error.pos[0]);

@@ -1,7 +1,7 @@
 // Writes one commit in one transaction: the fence first, and nothing unless its row matched.
 import pg from "pg";
 import { AlertCastError } from "../errors.ts";
-import { ticketOf, TICKET_COLUMNS, type TicketRow, toEventRow, toTicketRow } from "./postgres-rows.ts";
+import { TICKET_COLUMNS, type TicketRow, ticketOf, toEventRow, toTicketRow } from "./postgres-rows.ts";
 import { type SettleResult, settle } from "./settle.ts";
 import type { Commit } from "./store.ts";
 import { alarmKey, type Ticket } from "./ticket.ts";
@@ -181,7 +181,8 @@ async function writeTickets(client: pg.ClientBase, commit: Commit, settled: Sett
       INSERT_TICKETS,
       [commit.partition, rows],
     );
-    for (const row of inserted.rows) ids.set(`${alarmKey(row.rule_id, row.device_id, row.dedup_key)}\0${row.seq}`, row.id);
+    for (const row of inserted.rows)
+      ids.set(`${alarmKey(row.rule_id, row.device_id, row.dedup_key)}\0${row.seq}`, row.id);
     for (const ticket of settled.opened) {
       ticket.id = ids.get(`${alarmKey(ticket.ruleId, ticket.deviceId, ticket.dedup)}\0${ticket.seq}`) ?? 0;
     }

@@ -110,7 +110,10 @@ function leadOf(filter: TicketFilter, place: Place): Lead {
   const { statuses, severities, device, rule } = filter;
   if (device !== undefined) {
     const where = [`device_id = ${place(device)}`];
-    return rangeOrScan(where, [rule === undefined ? undefined : `rule_id = ${place(rule)}`, ...stateConditions(filter)]);
+    return rangeOrScan(where, [
+      rule === undefined ? undefined : `rule_id = ${place(rule)}`,
+      ...stateConditions(filter),
+    ]);
   }
   if (rule !== undefined) {
     const where = [`rule_id = ${place(rule)}`];

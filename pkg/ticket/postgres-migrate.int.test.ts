@@ -36,7 +36,12 @@ test("four at once on an empty database apply each migration exactly once", asyn
   const pools = [1, 2, 3, 4].map(() => world.newPool());
   const applied = await Promise.all(pools.map((pool) => migrate(pool)));
   const versions = (await loadMigrations()).map(({ version }) => version);
-  expect(applied.flat().map(({ version }) => version).sort()).toEqual(versions);
+  expect(
+    applied
+      .flat()
+      .map(({ version }) => version)
+      .sort(),
+  ).toEqual(versions);
   const { rows } = await world.newPool().query("SELECT version FROM schema_migration ORDER BY version");
   expect(rows.map(({ version }) => version)).toEqual(versions);
 });
@@ -65,8 +70,13 @@ test("a migration that fails leaves nothing behind, says which it was, and can b
   const pool = world.newPool();
   const first = migration(1, "CREATE TABLE one (id int)");
   const broken = migration(2, "CREATE TABLE two (id int); SELECT 1/0");
-  expect(await refusal(migrate(pool, { migrations: [first, broken] }))).toEqual(["internal", expect.stringContaining("0002_m2")]);
-  const { rows } = await pool.query("SELECT to_regclass('one') IS NOT NULL AS one, to_regclass('two') IS NOT NULL AS two");
+  expect(await refusal(migrate(pool, { migrations: [first, broken] }))).toEqual([
+    "internal",
+    expect.stringContaining("0002_m2"),
+  ]);
+  const { rows } = await pool.query(
+    "SELECT to_regclass('one') IS NOT NULL AS one, to_regclass('two') IS NOT NULL AS two",
+  );
   expect(rows).toEqual([{ one: true, two: false }]);
   const mended = migration(2, "CREATE TABLE two (id int)");
   expect(await migrate(pool, { migrations: [first, mended] })).toEqual([mended]);
@@ -78,9 +88,18 @@ test("a changed file, a newer database and a number that comes too late are refu
   const [first, third] = [migration(1, "SELECT 1"), migration(3, "SELECT 3")];
   await migrate(pool, { migrations: [first, third] });
   const changed = { ...first, checksum: "another" };
-  expect(await refusal(migrate(pool, { migrations: [changed, third] }))).toEqual(["conflict", expect.stringContaining("0001_m1")]);
-  expect(await refusal(migrate(pool, { migrations: [first] }))).toEqual(["conflict", expect.stringContaining("run a newer alertcast")]);
+  expect(await refusal(migrate(pool, { migrations: [changed, third] }))).toEqual([
+    "conflict",
+    expect.stringContaining("0001_m1"),
+  ]);
+  expect(await refusal(migrate(pool, { migrations: [first] }))).toEqual([
+    "conflict",
+    expect.stringContaining("run a newer alertcast"),
+  ]);
   expect(await refusal(checkSchema(pool, [first]))).toEqual(["conflict", expect.stringContaining("0003_m3")]);
   const late = migration(2, "SELECT 2");
-  expect(await refusal(migrate(pool, { migrations: [first, late, third] }))).toEqual(["conflict", expect.stringContaining("0002_m2")]);
+  expect(await refusal(migrate(pool, { migrations: [first, late, third] }))).toEqual([
+    "conflict",
+    expect.stringContaining("0002_m2"),
+  ]);
 });

@@ -150,16 +150,25 @@ function missingOf(migrations: readonly Migration[], applied: readonly Applied[]
     newest = Math.max(newest, theirs.version);
     const own = ours.get(theirs.version);
     if (own === undefined) {
-      throw new AlertCastError("conflict", `the database has migration ${label(theirs)}, which this program does not know: run a newer alertcast`);
+      throw new AlertCastError(
+        "conflict",
+        `the database has migration ${label(theirs)}, which this program does not know: run a newer alertcast`,
+      );
     }
     if (own.checksum !== theirs.checksum) {
-      throw new AlertCastError("conflict", `migration ${label(own)} was applied to the database with another text: its file must not change`);
+      throw new AlertCastError(
+        "conflict",
+        `migration ${label(own)} was applied to the database with another text: its file must not change`,
+      );
     }
   }
   const missing = migrations.filter((m) => !applied.some((a) => a.version === m.version));
   const late = missing.find((m) => m.version < newest);
   if (late === undefined) return missing;
-  throw new AlertCastError("conflict", `migration ${label(late)} was never applied, although ${newest} was: give it a newer number`);
+  throw new AlertCastError(
+    "conflict",
+    `migration ${label(late)} was never applied, although ${newest} was: give it a newer number`,
+  );
 }
 
 function label(migration: Pick<Migration, "version" | "name">): string {

@@ -8,7 +8,12 @@ async function poolWith(options: Partial<PoolOptions> = {}) {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await freshDatabase());
   const lost: Error[] = [];
-  const pool = createPool({ ...database, applicationName: "alertcast-test", onError: (error) => lost.push(error), ...options });
+  const pool = createPool({
+    ...database,
+    applicationName: "alertcast-test",
+    onError: (error) => lost.push(error),
+    ...options,
+  });
   stack.defer(() => pool.end());
   const all = stack.move();
   return { pool, lost, [Symbol.asyncDispose]: () => all.disposeAsync() };
@@ -32,7 +37,11 @@ test("a bigint comes as a number, and as an error beyond 2^53", async () => {
 });
 
 test("every limit is set in the session", async () => {
-  await using world = await poolWith({ statementTimeoutMs: 1_234, lockTimeoutMs: 234, idleInTransactionTimeoutMs: 3_456 });
+  await using world = await poolWith({
+    statementTimeoutMs: 1_234,
+    lockTimeoutMs: 234,
+    idleInTransactionTimeoutMs: 3_456,
+  });
   const { rows } = await world.pool.query(
     "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'application_name') ORDER BY name",
   );
@@ -50,7 +59,9 @@ test("connections that the server ends are told of, idle or in use, and replaced
   const [idle, used, killer] = await Promise.all([world.pool.connect(), world.pool.connect(), world.pool.connect()]);
   idle.release();
   await killer.query(KILL_OTHERS);
-  await waitFor(() => world.lost.length === 2, { what: "both lost connections to be told of" }).finally(() => killer.release());
+  await waitFor(() => world.lost.length === 2, { what: "both lost connections to be told of" }).finally(() =>
+    killer.release(),
+  );
   expect(await codeOf(used.query("SELECT 1"))).toBe("unavailable");
   used.release(true);
   expect((await world.pool.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
@@ -67,7 +78,7 @@ test("a transaction whose owner falls silent is ended by the server", async () =
 
 test("a refused login is unavailable: the role may be created later", async () => {
   await using world = await poolWith({ database: "not_there_yet" });
-  await expect(world.pool.query("SELECT 1").catch((error: unknown) => Promise.reject(translatePostgresError(error)))).rejects.toSatisfy(
-    (error) => hasCode(error, "unavailable"),
-  );
+  await expect(
+    world.pool.query("SELECT 1").catch((error: unknown) => Promise.reject(translatePostgresError(error))),
+  ).rejects.toSatisfy((error) => hasCode(error, "unavailable"));
 });

@@ -13,10 +13,21 @@ function networkError(code: string): Error {
   return Object.assign(new Error(`connect ${code} 10.0.0.7:5432`), { code });
 }
 
-test.each(["08006", "57P01", "57P03", "53300", "53100", "57014", "55P03", "25P03", "40001", "40P01", "25006", "28P01", "3D000"])(
-  "SQLSTATE %s may pass",
-  (code) => expect(translatePostgresError(databaseError(code)).code).toBe("unavailable"),
-);
+test.each([
+  "08006",
+  "57P01",
+  "57P03",
+  "53300",
+  "53100",
+  "57014",
+  "55P03",
+  "25P03",
+  "40001",
+  "40P01",
+  "25006",
+  "28P01",
+  "3D000",
+])("SQLSTATE %s may pass", (code) => expect(translatePostgresError(databaseError(code)).code).toBe("unavailable"));
 
 test.each(["23505", "22021", "42P01", "42601", "25P02", "57000"])("SQLSTATE %s is a fault of ours", (code) =>
   expect(translatePostgresError(databaseError(code)).code).toBe("internal"),
@@ -38,7 +49,10 @@ test("lost, refused and slow connections may pass, several addresses at once inc
 
 test("the message holds a code but none of the driver's words, the cause has all", () => {
   const network = networkError("ECONNREFUSED");
-  expect(translatePostgresError(network)).toMatchObject({ message: "PostgreSQL does not answer (ECONNREFUSED)", cause: network });
+  expect(translatePostgresError(network)).toMatchObject({
+    message: "PostgreSQL does not answer (ECONNREFUSED)",
+    cause: network,
+  });
   expect(translatePostgresError(databaseError("28P01")).message).toBe("PostgreSQL refuses the login (28P01)");
   expect(translatePostgresError(databaseError("42601")).message).toBe("PostgreSQL refused a statement (42601)");
 });

@@ -107,7 +107,8 @@ export function translatePostgresError(error: unknown): AlertCastError {
   if (error instanceof AlertCastError) return error;
   const code = codeOf(error);
   const suffix = code === undefined ? "" : ` (${code})`;
-  if (!isTransient(error)) return new AlertCastError("internal", `PostgreSQL refused a statement${suffix}`, { cause: error });
+  if (!isTransient(error))
+    return new AlertCastError("internal", `PostgreSQL refused a statement${suffix}`, { cause: error });
   const what = code !== undefined && /^(28|3D)/.test(code) ? "refuses the login" : "does not answer";
   return new AlertCastError("unavailable", `PostgreSQL ${what}${suffix}`, { cause: error });
 }

@@ -16,7 +16,12 @@ beforeAll(async () => {
 afterAll(() => database[Symbol.asyncDispose]());
 
 /** Every id of a list, page by page; `between` runs after each page. */
-async function walk(on: pg.Pool, filter: TicketFilter, limit: number, between: (page: number) => Promise<void> = async () => undefined) {
+async function walk(
+  on: pg.Pool,
+  filter: TicketFilter,
+  limit: number,
+  between: (page: number) => Promise<void> = async () => undefined,
+) {
   const ids: number[] = [];
   let after: Position | undefined;
   for (let n = 0; ; n++) {
@@ -42,9 +47,17 @@ describe("what is read", () => {
 
   test("times keep their microseconds and the event its letters", async () => {
     const eventJson = '{ "device_id":"d\\u0000", "temperature": 91.20 }';
-    const [id = 0] = await insertTickets(pool, [{ createdAt: "2026-01-01T00:00:00.123456Z", eventJson, severity: "high", device: "µ-1" }]);
+    const [id = 0] = await insertTickets(pool, [
+      { createdAt: "2026-01-01T00:00:00.123456Z", eventJson, severity: "high", device: "µ-1" },
+    ]);
     const ticket = await postgresReader(pool).get(id);
-    expect(ticket).toMatchObject({ id, deviceId: "µ-1", eventJson, createdAt: "2026-01-01T00:00:00.123456Z", labels: { site: "a" } });
+    expect(ticket).toMatchObject({
+      id,
+      deviceId: "µ-1",
+      eventJson,
+      createdAt: "2026-01-01T00:00:00.123456Z",
+      labels: { site: "a" },
+    });
     expect(ticket?.evidence.values).toEqual({ "event.temperature": 91.2 });
   });
 
@@ -85,7 +98,10 @@ describe("what is read", () => {
     await pool.query(insert);
     const reader = postgresReader(pool);
     const first = await reader.deadLetters({ code: "invalid-json" }, { limit: 3 });
-    const rest = await reader.deadLetters({ code: "invalid-json" }, { limit: 3, ...(first.next && { after: first.next }) });
+    const rest = await reader.deadLetters(
+      { code: "invalid-json" },
+      { limit: 3, ...(first.next && { after: first.next }) },
+    );
     expect([...first.items, ...rest.items].map(({ offset }) => offset)).toEqual([8, 6, 4, 2, 0]);
     expect(rest.next).toBeUndefined();
     expect(rest.items.at(-1)).toMatchObject({ valueBytes: 20_000 });
@@ -113,24 +129,37 @@ describe("G1: pages inside one microsecond", () => {
         rule: `g1-${n % 5}`,
       }));
     // One transaction's tickets share one instant; then 3 ms in steps of 6 µs.
-    ids.push(...(await insertTickets(own.pool, make(() => "2026-01-01T00:00:00.000001Z"))));
-    ids.push(...(await insertTickets(own.pool, make((n) => `2026-01-01T00:00:00.${String(1_000 + n * 6).padStart(6, "0")}Z`))));
+    ids.push(
+      ...(await insertTickets(
+        own.pool,
+        make(() => "2026-01-01T00:00:00.000001Z"),
+      )),
+    );
+    ids.push(
+      ...(await insertTickets(
+        own.pool,
+        make((n) => `2026-01-01T00:00:00.${String(1_000 + n * 6).padStart(6, "0")}Z`),
+      )),
+    );
   });
   afterAll(() => own[Symbol.asyncDispose]());
 
-  test.each([1, 7, 100])("pages of %i show each of a thousand once and in one order while others open and resolve", async (limit) => {
-    let current = own.newPool();
-    const others: number[] = [];
-    const seen = await walk(current, {}, limit, async (page) => {
-      if (page % 10 === 0) others.push(...(await insertTickets(own.pool, [{ device: `g1-new-${limit}` }])));
-      if (page % 20 === 0) await resolveTickets(own.pool, others.splice(0));
-      // A restart in the middle: the place is all that is carried over.
-      if (page === 5) current = own.newPool();
-    });
-    const ours = new Set(ids);
-    expect(seen.filter((id) => ours.has(id))).toEqual(ids.toReversed());
-    expect(new Set(seen).size).toBe(seen.length);
-  });
+  test.each([1, 7, 100])(
+    "pages of %i show each of a thousand once and in one order while others open and resolve",
+    async (limit) => {
+      let current = own.newPool();
+      const others: number[] = [];
+      const seen = await walk(current, {}, limit, async (page) => {
+        if (page % 10 === 0) others.push(...(await insertTickets(own.pool, [{ device: `g1-new-${limit}` }])));
+        if (page % 20 === 0) await resolveTickets(own.pool, others.splice(0));
+        // A restart in the middle: the place is all that is carried over.
+        if (page === 5) current = own.newPool();
+      });
+      const ours = new Set(ids);
+      expect(seen.filter((id) => ours.has(id))).toEqual(ids.toReversed());
+      expect(new Set(seen).size).toBe(seen.length);
+    },
+  );
 
   test.each([
     { device: "g1-1" },
@@ -192,15 +221,18 @@ describe("lists of 50,000 tickets", () => {
     ["ticket_by_device", { device: "dev-5" }],
     ["ticket_by_rule", { rule: "old" }],
     ["ticket_by_rule", { rule: "rule-3" }],
-  ] as [string, TicketFilter][])("%s serves %o at the top and at depth: no sort, no more rows than the page has", async (index, filter) => {
-    for (const after of [undefined, DEEP]) {
-      const nodes = await planOf(filter, after);
-      expect([...new Set(nodes.flatMap((node) => node.index ?? []))]).toEqual([index]);
-      expect(nodes.filter(({ type }) => /Sort|Seq Scan|Bitmap/.test(type))).toEqual([]);
-      const branches = nodes.filter((node) => node.index !== undefined);
-      expect(branches.reduce((sum, node) => sum + node.rows, 0)).toBeLessThanOrEqual(51 + branches.length);
-    }
-  });
+  ] as [string, TicketFilter][])(
+    "%s serves %o at the top and at depth: no sort, no more rows than the page has",
+    async (index, filter) => {
+      for (const after of [undefined, DEEP]) {
+        const nodes = await planOf(filter, after);
+        expect([...new Set(nodes.flatMap((node) => node.index ?? []))]).toEqual([index]);
+        expect(nodes.filter(({ type }) => /Sort|Seq Scan|Bitmap/.test(type))).toEqual([]);
+        const branches = nodes.filter((node) => node.index !== undefined);
+        expect(branches.reduce((sum, node) => sum + node.rows, 0)).toBeLessThanOrEqual(51 + branches.length);
+      }
+    },
+  );
 
   test.each([
     ["ticket_by_device", { device: "old", severities: ["low"] }],

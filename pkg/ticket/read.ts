@@ -1,7 +1,7 @@
 // The port of the read side: what people and counters ask about tickets. Types only; the adapter is postgres-read.ts.
 // Every answer costs about the same however many tickets there are: no totals, no counting, no offsets.
 import type { Severity } from "../rule/model.ts";
-import type { Evidence, TicketStatus, TicketEventType, Cause } from "./ticket.ts";
+import type { Cause, Evidence, TicketEventType, TicketStatus } from "./ticket.ts";
 
 /** Times are RFC 3339 UTC text with six digits (the column's microseconds): a Date would cut them. */
 export type Instant = string;

@@ -46,7 +46,8 @@ export async function* readCsv(input: AsyncIterable<Buffer>, options: CsvOptions
     }
     if (rows.length > 0) yield rows;
   }
-  if (toRow === undefined) throw new CommandFailure(EXIT.usage, "the input is empty: CSV begins with a line of column names");
+  if (toRow === undefined)
+    throw new CommandFailure(EXIT.usage, "the input is empty: CSV begins with a line of column names");
 }
 
 function createRowReader(header: readonly string[], options: CsvOptions): (record: CsvRecord) => Row | undefined {
@@ -54,7 +55,11 @@ function createRowReader(header: readonly string[], options: CsvOptions): (recor
   const readEvent = bindColumns(header, mapping);
   return ({ cells, line }) => {
     if (cells.length !== header.length) {
-      reject(line, "", `has ${cells.length} ${cells.length === 1 ? "cell" : "cells"}, there are ${header.length} columns`);
+      reject(
+        line,
+        "",
+        `has ${cells.length} ${cells.length === 1 ? "cell" : "cells"}, there are ${header.length} columns`,
+      );
       return undefined;
     }
     const eventId = eventIdPrefix === undefined ? undefined : `${eventIdPrefix}-${line}`;

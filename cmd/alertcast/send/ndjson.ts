@@ -23,7 +23,8 @@ export async function* readNdjson(input: AsyncIterable<Buffer>, options: NdjsonO
     const event = trimmed(bytes);
     if (event.length === 0 || line < fromLine) return;
     if (event.length > MAX_LINE_BYTES) reject(line, "", TOO_LONG);
-    else rows.push({ line, event: eventIdPrefix === undefined ? event : withEventId(event, `${eventIdPrefix}-${line}`) });
+    else
+      rows.push({ line, event: eventIdPrefix === undefined ? event : withEventId(event, `${eventIdPrefix}-${line}`) });
   };
   const open = new OpenLine();
   for await (const chunk of withoutByteOrderMark(input)) {

@@ -31,7 +31,13 @@ const ENDINGS: ReadonlyMap<string, Format> = new Map([
   [".jsonl", "ndjson"],
 ]);
 const CSV_ONLY = ["map", "set", "number", "tsZone", "delimiter"] as const;
-const FLAGS = { map: "--map", set: "--set", number: "--number", tsZone: "--ts-zone", delimiter: "--delimiter" } as const;
+const FLAGS = {
+  map: "--map",
+  set: "--set",
+  number: "--number",
+  tsZone: "--ts-zone",
+  delimiter: "--delimiter",
+} as const;
 
 /** What was asked for, else what the file's ending says; undefined for `file` is standard input. */
 export function formatOf(options: SendOptions, file: string | undefined): Format {
@@ -49,7 +55,11 @@ export function formatOf(options: SendOptions, file: string | undefined): Format
 
 /** What the cells of CSV mean. Throws usage when a field comes from two sides or a constant is malformed. */
 export function mappingOf(options: SendOptions): FieldMapping {
-  const { map: columns = new Map<string, string>(), set: constants = new Map<string, string>(), tsZone: zone } = options;
+  const {
+    map: columns = new Map<string, string>(),
+    set: constants = new Map<string, string>(),
+    tsZone: zone,
+  } = options;
   const numbers = new Set(["temperature", ...(options.number ?? [])]);
   const both = [...columns.keys()].find((field) => constants.has(field));
   if (both !== undefined) throw new CommandFailure(EXIT.usage, `${both} has both --map and --set`);
@@ -93,7 +103,8 @@ export const DEFAULT_URL = "http://localhost:8080";
 
 export function parseGiveUp(text: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined || ms > MAX_DURATION_MS) throw new InvalidArgumentError("It must be a duration such as 30s, 5m, 1h.");
+  if (ms === undefined || ms > MAX_DURATION_MS)
+    throw new InvalidArgumentError("It must be a duration such as 30s, 5m, 1h.");
   return ms;
 }
 
@@ -107,7 +118,8 @@ export function parseRate(text: string): number {
 export function parseWhole(min: number, max: number): (text: string) => number {
   return (text) => {
     const number = /^\d{1,15}$/.test(text) ? Number(text) : -1;
-    if (number < min || number > max) throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    if (number < min || number > max)
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
     return number;
   };
 }
@@ -119,6 +131,7 @@ export function parseDelimiter(text: string): string {
 }
 
 export function parsePrefix(text: string): string {
-  if (!/^[^\0]{1,200}$/.test(text) || !text.isWellFormed()) throw new InvalidArgumentError("It must be 1 to 200 characters.");
+  if (!/^[^\0]{1,200}$/.test(text) || !text.isWellFormed())
+    throw new InvalidArgumentError("It must be 1 to 200 characters.");
   return text;
 }

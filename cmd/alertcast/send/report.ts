@@ -131,8 +131,17 @@ export class Report implements Disposable {
 
 function startBar({ stderr, totalBytes }: ReportOptions): Bar {
   const format =
-    totalBytes === undefined ? "{counts} | {rate}/s" : "{bar} {percentage}% | {rate}/s | ETA {eta_formatted} | {counts}";
-  const bar = new SingleBar({ stream: stderr, format, barsize: 24, forceRedraw: true, gracefulExit: false, hideCursor: null });
+    totalBytes === undefined
+      ? "{counts} | {rate}/s"
+      : "{bar} {percentage}% | {rate}/s | ETA {eta_formatted} | {counts}";
+  const bar = new SingleBar({
+    stream: stderr,
+    format,
+    barsize: 24,
+    forceRedraw: true,
+    gracefulExit: false,
+    hideCursor: null,
+  });
   bar.start(totalBytes ?? 0, 0, { counts: "sent 0", rate: 0 });
   return bar;
 }
