@@ -21,7 +21,7 @@ const INSERT = "INSERT INTO tickets (device_id, severity, reason, event_json) VA
 export interface OriginalInput extends ConsumeInput {
   readonly database: DatabaseAddress;
   readonly redisUrl: string;
-  /** Partitions worked on at the same time; within one, messages stay in order. */
+  /** Consumers that work at the same time, each on its own partitions, a message at a time. */
   readonly ways: number;
   /** Commit each message's offset before the next, as the original did; false = leave offsets alone. */
   readonly commitEach: boolean;
@@ -50,43 +50,74 @@ export async function stopOriginal(_input: null): Promise<void> {
   running = undefined;
 }
 
+/** `ways` members of one group, each with connections of its own as separate processes have; work begins when all have joined. */
 async function open(input: OriginalInput, watch: Stopwatch | undefined): Promise<AsyncDisposable> {
-  const stack = new AsyncDisposableStack();
-  const pool = new pg.Pool({ ...input.database, max: input.ways });
-  stack.defer(() => pool.end());
-  await pool.query(SCHEMA);
+  await using stack = new AsyncDisposableStack();
+  const { topic } = input;
+  const held = new Map<Consumer, readonly number[]>();
+  const joined = Promise.withResolvers<void>();
+  let isOpen = false;
+  let isOver = false;
+  for (let member = 0; member < input.ways; member++) {
+    const tools = { ...(await openTools(input, stack)), commitEach: input.commitEach };
+    const { consumer } = tools;
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      held.set(consumer, payload.memberAssignment[topic] ?? []);
+      if (!isOpen) consumer.pause([{ topic }]);
+      if (coversAll([...held.values()], input)) joined.resolve();
+    });
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async (payload) => {
+        if (isOver) return;
+        watch?.start();
+        await work(payload, tools);
+        if (isOver || watch === undefined) return;
+        watch.count(1);
+        isOver = watch.counted >= input.records || performance.now() - watch.startedMs >= input.seconds * 1000;
+        if (isOver) watch.stop();
+      },
+    });
+  }
+  await joined.promise;
+  isOpen = true;
+  for (const consumer of held.keys()) consumer.resume([{ topic }]);
+  const opened = stack.move();
+  return { [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** True when every member has partitions and all together have each partition once. */
+function coversAll(held: readonly (readonly number[])[], { ways, partitions }: OriginalInput): boolean {
+  const all = held.flat();
+  return (
+    held.filter((own) => own.length > 0).length === ways &&
+    all.length === partitions &&
+    new Set(all).size === partitions
+  );
+}
+
+async function openTools(input: OriginalInput, stack: AsyncDisposableStack): Promise<Omit<Tools, "commitEach">> {
+  const database = new pg.Client({ ...input.database });
+  stack.defer(() => database.end());
+  await database.connect();
+  await database.query(SCHEMA);
   const redis = new Redis(input.redisUrl);
   stack.defer(() => redis.disconnect());
   const consumer = kafkaClient(input.brokers).consumer({
     groupId: input.group,
+    heartbeatInterval: 100,
     minBytes: 1,
     maxWaitTimeInMs: 100,
     maxBytesPerPartition: 64 * 1024,
   });
   stack.defer(() => consumer.disconnect());
-  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
-  let isOver = false;
   await consumer.connect();
   await consumer.subscribe({ topic: input.topic, fromBeginning: true });
-  await consumer.run({
-    autoCommit: false,
-    partitionsConsumedConcurrently: input.ways,
-    eachMessage: async (payload) => {
-      if (isOver) return;
-      watch?.start();
-      await work(payload, { pool, redis, consumer, commitEach: input.commitEach });
-      if (isOver || watch === undefined) return;
-      watch.count(1);
-      isOver = watch.counted >= input.records || performance.now() - watch.startedMs >= input.seconds * 1000;
-      if (isOver) watch.stop();
-    },
-  });
-  await joined;
-  return { [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { database, redis, consumer };
 }
 
 interface Tools {
-  readonly pool: pg.Pool;
+  readonly database: pg.Client;
   readonly redis: Redis;
   readonly consumer: Consumer;
   readonly commitEach: boolean;
@@ -97,7 +128,7 @@ async function work({ topic, partition, message }: EachMessagePayload, tools: To
   const event: { device_id: string; status?: string; temperature?: number } = JSON.parse(text);
   const verdict = judge(event);
   if (verdict !== undefined) {
-    await tools.pool.query(INSERT, [event.device_id, verdict.severity, verdict.reason, text]);
+    await tools.database.query(INSERT, [event.device_id, verdict.severity, verdict.reason, text]);
     await tools.redis.incr(`tickets:${verdict.severity}`);
   }
   if (!tools.commitEach) return;

@@ -1,8 +1,8 @@
 // Which alarms a partition remembers (D9), which timer of theirs is next, and what a rule change leaves of them.
 import { alarmDueMs, keepMs } from "./alarm.ts";
 import { levelIsEmpty, pruneWindow } from "./level.ts";
-import type { Rule } from "./model.ts";
-import { type Alarm, emptyLevel, type PartitionMemory } from "./partition-memory.ts";
+import type { Level, Rule } from "./model.ts";
+import { type Alarm, emptyLevel, type LevelState, type PartitionMemory } from "./partition-memory.ts";
 import { TimerHeap } from "./timers.ts";
 
 /** D9: how many keys of a device a rule remembers. */
@@ -150,11 +150,12 @@ export class AlarmBook {
     const rule = this.#rules.get(alarm.ruleId);
     if (rule === undefined) return true;
     if (alarm.severity !== undefined) return false;
-    rule.levels.forEach((level, i) => {
-      const state = alarm.levels[i];
-      if (state !== undefined) pruneWindow(level, state, atMs);
-    });
-    if (!alarm.levels.every(levelIsEmpty)) return false;
+    for (let i = 0; i < rule.levels.length; i++) {
+      const level = rule.levels[i] as Level;
+      const state = alarm.levels[i] as LevelState;
+      pruneWindow(level, state, atMs);
+      if (!levelIsEmpty(state)) return false;
+    }
     return Number.isNaN(alarm.offSinceMs) || atMs - alarm.offSinceMs > keepMs(rule);
   }
 }

@@ -1,5 +1,5 @@
 // Decides what the levels of an alarm make of it together: severity, due time, inheritance, stimulus. Pure.
-import { fireLevel, levelDueMs, recovery } from "./level.ts";
+import { fireLevel, levelDueMs } from "./level.ts";
 import type { Level, Rule, Severity } from "./model.ts";
 import { type Alarm, emptyLevel, type LevelState, type Match } from "./partition-memory.ts";
 import type { Grounds, Onset, Stimulus } from "./stimulus.ts";
@@ -16,6 +16,7 @@ export function newAlarm(rule: Rule, deviceId: string, dedup: string): Alarm {
     inheritedRecoveryMs: Number.NaN,
     offSinceMs: Number.NaN,
     seen: [],
+    seenKeys: [],
     scheduledMs: Number.POSITIVE_INFINITY,
   };
 }
@@ -65,17 +66,6 @@ export function dueLevelsFire(rule: Rule, alarm: Alarm, dueMs: number): number {
     alarm.inheritedRecoveryMs = Number.NaN;
   }
   return sinceMs;
-}
-
-/** What r is for one level of an inherited alarm (C4); a match is no recovery. */
-export function inheritedRecovery(
-  level: Level,
-  m: boolean | undefined,
-  recoverValue: () => boolean | undefined,
-): boolean | undefined {
-  if (m === true) return false;
-  if (level.recover === undefined) return m === false ? true : undefined;
-  return recovery(level, m, recoverValue);
 }
 
 /**

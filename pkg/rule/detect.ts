@@ -2,12 +2,12 @@
 // Pure: no clock, no I/O, and it never reads a ticket.
 import { believed } from "../event/decode.ts";
 import type { DeviceEvent } from "../event/event.ts";
-import { dueLevelsFire, inheritedRecovery, inheritedStep, newAlarm, severityOf, stimulusOf } from "./alarm.ts";
+import { dueLevelsFire, inheritedStep, newAlarm, severityOf, stimulusOf } from "./alarm.ts";
 import { AlarmBook } from "./alarm-book.ts";
-import { dedupOf, identityOf, textOf, traceIdOf } from "./identity.ts";
-import { applyToLevel } from "./level.ts";
-import type { Rule, RuleSet, Scope } from "./model.ts";
-import type { Alarm, Match, PartitionMemory, Previous } from "./partition-memory.ts";
+import { dedupOf, identityKey, identityOf, textOf, traceIdOf } from "./identity.ts";
+import { applyToLevel, inheritedRecovery } from "./level.ts";
+import type { Level, Rule, RuleSet, Scope } from "./model.ts";
+import type { Alarm, LevelState, Match, PartitionMemory, Previous } from "./partition-memory.ts";
 import type { DetectCounts, RemovedRule, Stimulus } from "./stimulus.ts";
 
 /** D8: how many identities an alarm remembers. */
@@ -53,6 +53,22 @@ export interface DetectorOptions {
   readonly rememberedIdentities?: number;
 }
 
+const MATCHED = 1;
+const UNKNOWN = 2;
+const KNOWN = 4;
+
+function hasAlarm(list: readonly Alarm[], ruleId: string): boolean {
+  for (const alarm of list) if (alarm.ruleId === ruleId) return true;
+  return false;
+}
+
+/** True if an entry that does not match changes nothing: the alarm is off and no streak is under way. */
+function isQuiet(alarm: Alarm): boolean {
+  if (alarm.severity !== undefined) return false;
+  for (const state of alarm.levels) if (state.active || state.streak !== 0) return false;
+  return true;
+}
+
 function noCounts(): DetectCounts {
   return { late: 0, badTs: 0, quarantined: 0, away: 0, movedTwice: 0, repeated: 0, unknown: new Map() };
 }
@@ -66,6 +82,9 @@ export class Detector {
   #ruleSet: RuleSet;
   #rules: readonly Rule[] = [];
   #counts = noCounts();
+  /** The device that was asked for last, and its slot. */
+  #lastId = "";
+  #lastSlot = -1;
 
   constructor(memory: PartitionMemory, ruleSet: RuleSet, options: DetectorOptions = {}) {
     this.#memory = memory;
@@ -91,9 +110,11 @@ export class Detector {
     return taken;
   }
 
-  /** True if a device has been seen here before, so this is its home. */
+  /** True if a device has been seen here before, so this is its home. The next entry is likely to be of this device. */
   knows(deviceId: string): boolean {
-    return this.#memory.devices.find(deviceId) >= 0;
+    this.#lastId = deviceId;
+    this.#lastSlot = this.#memory.devices.find(deviceId);
+    return this.#lastSlot >= 0;
   }
 
   /** Applies one entry: timers due by its log time first (T2), then the entry. Stimuli are appended to `out`. */
@@ -153,8 +174,10 @@ export class Detector {
     const { event } = entry;
     const devices = memory.devices;
     const atMs = memory.clockMs;
-    let slot = devices.find(event.deviceId);
+    let slot = event.deviceId === this.#lastId ? this.#lastSlot : devices.find(event.deviceId);
     if (slot < 0) slot = devices.add(event.deviceId);
+    this.#lastSlot = slot;
+    this.#lastId = event.deviceId;
     const lastSeenMs = devices.lastSeenMs[slot] as number;
     devices.lastSeenMs[slot] = atMs;
     const believedTs = believed(event.tsMs, atMs, this.#ruleSet.maxFutureMs);
@@ -191,10 +214,11 @@ export class Detector {
     scope.previous = previous?.fields;
     let current: Current | undefined;
     const alarms = this.#memory.alarms;
-    const hasAlarms = alarms.size > 0 && alarms.has(slot);
+    const list = alarms.size > 0 ? alarms.get(slot) : undefined;
     for (const rule of this.#rules) {
       if (previous !== undefined) scope.previous = this.#visible(rule, previous)?.fields;
-      if (!hasAlarms && rule.dedupKey.length === 0 && !this.#anyMatch(rule, scope)) continue;
+      const isNew = rule.dedupKey.length === 0 && (list === undefined || !hasAlarm(list, rule.id));
+      if (isNew && !this.#anyMatch(rule, scope)) continue;
       current ??= { entry, slot, atMs, believedTs, lastSeenMs, previous, identity: undefined, match: undefined };
       this.#applyRule(rule, current, out);
     }
@@ -237,60 +261,64 @@ export class Detector {
       this.#counts.repeated++;
       return;
     }
-    const { matched, unknown } = this.#evaluate(rule);
-    if (unknown) this.#countUnknown(rule);
+    const seen = this.#evaluate(rule);
+    const matched = (seen & MATCHED) !== 0;
+    if (seen & UNKNOWN) this.#countUnknown(rule);
     if (alarm === undefined) {
       if (!matched) return;
       alarm = newAlarm(rule, deviceId, dedup);
       if (!this.#book.remember(alarm, rule, current.slot)) {
-        if (!unknown) this.#countUnknown(rule);
+        if (!(seen & UNKNOWN)) this.#countUnknown(rule);
         return;
       }
+    } else if (!matched && isQuiet(alarm)) {
+      // Off, nothing pending, no match: nothing to change but what it has seen.
+      if (seen & KNOWN) this.#addIdentity(alarm, current);
+      return;
     }
     const before = alarm.severity;
     const known = this.#step(rule, alarm, current, matched);
-    if (known) this.#addIdentity(alarm, current);
-    const stimulus = stimulusOf(rule, alarm, before, {
-      atMs: current.atMs,
-      cause: "entry",
-      matched,
-    });
+    if (known || seen & KNOWN) this.#addIdentity(alarm, current);
+    const stimulus = stimulusOf(rule, alarm, before, { atMs: current.atMs, cause: "entry", matched });
     if (stimulus !== undefined) out.push(stimulus);
     this.#book.settle(alarm, current.slot, current.atMs);
   }
 
-  /** Evaluates every level's condition into #values. */
-  #evaluate(rule: Rule): { matched: boolean; unknown: boolean } {
-    let matched = false;
-    let unknown = false;
-    rule.levels.forEach((level, i) => {
-      const m = level.when?.evaluate(this.#scope);
+  /** Evaluates every level's condition into #values; returns which of MATCHED, UNKNOWN and KNOWN there was. */
+  #evaluate(rule: Rule): number {
+    let seen = 0;
+    for (let i = 0; i < rule.levels.length; i++) {
+      const m = rule.levels[i]?.when?.evaluate(this.#scope);
       this.#values[i] = m;
-      if (m === true) matched = true;
-      else if (m === undefined) unknown = true;
-    });
-    return { matched, unknown };
+      seen |= m === undefined ? UNKNOWN : m ? MATCHED | KNOWN : KNOWN;
+    }
+    return seen;
   }
 
-  /** Applies the entry to each level. Returns whether the entry was known to the alarm (D8). */
+  /** Applies the entry to each level. Returns whether a recovery condition was known (D8). */
   #step(rule: Rule, alarm: Alarm, current: Current, matched: boolean): boolean {
     const match = matched ? this.#matchOf(current, rule) : undefined;
+    if (alarm.inherited !== undefined) return this.#stepInherited(rule, alarm, current, match);
     let known = false;
-    const recoveries: (boolean | undefined)[] = [];
-    rule.levels.forEach((level, i) => {
-      const state = alarm.levels[i];
-      if (state === undefined) return;
-      const recoverValue = () => {
-        const r = level.recover?.evaluate(this.#scope);
-        if (r !== undefined) known = true;
-        return r;
-      };
-      const m = this.#values[i];
-      if (m !== undefined) known = true;
-      if (alarm.inherited !== undefined) recoveries.push(inheritedRecovery(level, m, recoverValue));
-      applyToLevel(level, state, m, match, current.atMs, recoverValue);
+    for (let i = 0; i < rule.levels.length; i++) {
+      const level = rule.levels[i] as Level;
+      const state = alarm.levels[i] as LevelState;
+      if (applyToLevel(level, state, this.#values[i], match, current.atMs, this.#scope)) known = true;
+    }
+    alarm.severity = severityOf(rule, alarm);
+    return known;
+  }
+
+  /** C4. */
+  #stepInherited(rule: Rule, alarm: Alarm, current: Current, match: Match | undefined): boolean {
+    let known = false;
+    const recoveries = rule.levels.map((level, i) => {
+      const r = inheritedRecovery(level, this.#values[i], this.#scope);
+      if (level.recover !== undefined && r !== undefined) known = true;
+      applyToLevel(level, alarm.levels[i] as LevelState, this.#values[i], match, current.atMs, this.#scope);
+      return r;
     });
-    if (alarm.inherited !== undefined) inheritedStep(rule, alarm, recoveries, current.atMs);
+    inheritedStep(rule, alarm, recoveries, current.atMs);
     alarm.severity = severityOf(rule, alarm);
     return known;
   }
@@ -318,7 +346,11 @@ export class Detector {
   #isRepeat(alarm: Alarm, current: Current): boolean {
     if (this.#identities === 0) return false;
     const identity = this.#identity(current);
-    return identity !== undefined && alarm.seen.includes(identity);
+    if (identity === undefined) return false;
+    const key = identityKey(identity);
+    const { seen, seenKeys } = alarm;
+    for (let i = seen.length - 1; i >= 0; i--) if (seenKeys[i] === key && seen[i] === identity) return true;
+    return false;
   }
 
   #addIdentity(alarm: Alarm, current: Current): void {
@@ -326,11 +358,14 @@ export class Detector {
     const identity = this.#identity(current);
     if (identity === undefined) return;
     alarm.seen.push(identity);
-    if (alarm.seen.length > this.#identities) alarm.seen.shift();
+    alarm.seenKeys.push(identityKey(identity));
+    if (alarm.seen.length <= this.#identities) return;
+    alarm.seen.shift();
+    alarm.seenKeys.shift();
   }
 
   #identity(current: Current): string | undefined {
-    current.identity ??= identityOf(current.entry.event.eventId, current.believedTs, current.entry.value);
+    current.identity ??= identityOf(current.entry.event, current.believedTs, current.entry.value);
     return current.identity;
   }
 

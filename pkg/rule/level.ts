@@ -1,6 +1,6 @@
 // Decides what one entry or one timer does to one level of one alarm (D1-D4). Pure: no clock, no I/O.
 
-import type { Level } from "./model.ts";
+import type { Level, Scope } from "./model.ts";
 import type { LevelState, Match } from "./partition-memory.ts";
 
 /** True while the last `count` matches lie in (t - within, t]. */
@@ -67,13 +67,16 @@ function matchActive(level: Level, state: LevelState, match: Match): void {
  * What r is for an entry whose m is not true: the recovery condition, or not m. A window without `recover` ends by its
  * timer alone (D4), so r stays unknown there.
  */
-export function recovery(
-  level: Level,
-  m: boolean | undefined,
-  recoverValue: () => boolean | undefined,
-): boolean | undefined {
-  if (level.recover !== undefined) return recoverValue();
+function recovery(level: Level, m: boolean | undefined, scope: Scope): boolean | undefined {
+  if (level.recover !== undefined) return level.recover.evaluate(scope);
   if (level.withinMs !== undefined) return undefined;
+  return m === false ? true : undefined;
+}
+
+/** What r is for one level of an inherited alarm (C4); a match is no recovery. */
+export function inheritedRecovery(level: Level, m: boolean | undefined, scope: Scope): boolean | undefined {
+  if (m === true) return false;
+  if (level.recover !== undefined) return level.recover.evaluate(scope);
   return m === false ? true : undefined;
 }
 
@@ -81,7 +84,8 @@ export function recovery(
  * One entry at log time `atMs` against one level.
  * @param m whether the condition holds; undefined = unknown
  * @param match the entry, needed when m is true
- * @param recoverValue evaluates `recover`; called only where it matters
+ * @param scope what `recover` reads; it is evaluated only where it matters
+ * @returns whether the level's own recovery condition was evaluated and known (D8)
  */
 export function applyToLevel(
   level: Level,
@@ -89,24 +93,25 @@ export function applyToLevel(
   m: boolean | undefined,
   match: Match | undefined,
   atMs: number,
-  recoverValue: () => boolean | undefined,
-): void {
+  scope: Scope,
+): boolean {
   if (m === true && match !== undefined) {
     if (state.active) matchActive(level, state, match);
     else matchInactive(level, state, match);
-    return;
+    return false;
   }
   if (!state.active) {
-    if (m === false && level.withinMs === undefined) clearStreak(state);
-    return;
+    if (m === false && level.withinMs === undefined && state.streak !== 0) clearStreak(state);
+    return false;
   }
-  const r = recovery(level, m, recoverValue);
+  const r = recovery(level, m, scope);
   if (r === true) {
     if (level.recoverForMs === 0) end(level, state);
     else if (Number.isNaN(state.recoveryMs)) state.recoveryMs = atMs;
   } else if (r === false) {
     state.recoveryMs = Number.NaN;
   }
+  return level.recover !== undefined && r !== undefined;
 }
 
 /** When the level's next timer is due (D2, D3, D4); Infinity = never. */

@@ -50,8 +50,9 @@ export interface Alarm {
   inheritedRecoveryMs: number;
   /** Log time at which it last went off; NaN = it was never on. */
   offSinceMs: number;
-  /** Identities of the last entries known to it, oldest first (D8). */
+  /** Identities of the last entries known to it, oldest first (D8), and their identityKey in the same order. */
   readonly seen: string[];
+  readonly seenKeys: number[];
   /** Due time of its newest entry in the timer heap; Infinity = none. */
   scheduledMs: number;
 }

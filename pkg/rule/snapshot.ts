@@ -1,6 +1,7 @@
 // Writes the memory of a partition as compact bytes and reads it back. Pure; the format has a number.
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { decodeEvent } from "../event/decode.ts";
+import { identityKey } from "./identity.ts";
 import type { Severity } from "./model.ts";
 import {
   type Alarm,
@@ -173,6 +174,7 @@ function alarmOf(plain: PlainAlarm, deviceId: string): Alarm {
     inheritedRecoveryMs: orNaN(plain.inheritedRecoveryMs),
     offSinceMs: orNaN(plain.offSinceMs),
     seen: [...plain.seen],
+    seenKeys: plain.seen.map(identityKey),
     scheduledMs: Number.POSITIVE_INFINITY,
   };
 }

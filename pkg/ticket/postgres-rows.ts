@@ -69,7 +69,18 @@ export function ticketOf(row: TicketRow): Ticket {
   };
 }
 
-const time = (value: number | null) => (value === null ? null : new Date(value).toISOString());
+let lastMs = Number.NaN;
+let lastText = "";
+
+/** RFC 3339 text of an instant; entries of a batch mostly share theirs. */
+function time(value: number | null): string | null {
+  if (value === null) return null;
+  if (value !== lastMs) {
+    lastText = new Date(value).toISOString();
+    lastMs = value;
+  }
+  return lastText;
+}
 
 /** For json_to_recordset. */
 export function toTicketRow(ticket: Ticket): Record<string, unknown> {
