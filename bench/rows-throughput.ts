@@ -3,9 +3,9 @@ import { noopOnce, originalOnce, perCpuSecond, perSecond, pipelineOnce } from ".
 import type { Report } from "./report.ts";
 import type { FilledTopic, Setting } from "./setting.ts";
 import { medianRatio, ratios } from "./stats.ts";
-import type { Worker } from "./worker.ts";
 import type { Measured } from "./worker/noop.ts";
 import type { PipelineMeasured } from "./worker/pipeline.ts";
+import type { Worker } from "./worker.ts";
 
 const ROUNDS = 5;
 const FENCE_ROUNDS = 6;

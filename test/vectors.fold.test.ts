@@ -21,6 +21,7 @@ const MODES: readonly (readonly [string, FoldMode])[] = [
   ["as it is", {}],
   ["with each entry delivered twice", { twice: true }],
   ["with the memory through a snapshot after each step", { snapshots: true }],
+  ["with healthy events by their short way", { shortWay: true }],
 ];
 
 const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());

@@ -1,4 +1,5 @@
 // Rows 10 and 11: what the memory of a partition weighs, over time and per device.
+import { createHash } from "node:crypto";
 import { decodeRecord, type Place } from "../../pkg/processor/decode-record.ts";
 import { Detector } from "../../pkg/rule/detect.ts";
 import { createMemory } from "../../pkg/rule/partition-memory.ts";
@@ -78,7 +79,7 @@ export interface FleetOutput {
 /** Weighs a healthy fleet that has sent ten events each: live, in a snapshot, and restored from it. */
 export async function memoryOfFleet({ devices, ids }: FleetInput): Promise<FleetOutput> {
   const detector = new Detector(createMemory(), compileRules(0));
-  const feed = feeder(detector, fleetMaker(devices, ids), devices);
+  const feed = fleetFeeder(detector, devices, ids);
   const empty = await usedBytes();
   for (let n = 0; n < devices * 10; n++) feed(n);
   const bytes = (await usedBytes()) - empty;
@@ -97,16 +98,22 @@ export async function memoryOfFleet({ devices, ids }: FleetInput): Promise<Fleet
   };
 }
 
-/** One healthy event of each device in turn. */
-function fleetMaker(devices: number, ids: FleetInput["ids"]): (nowMs: number) => { readonly json: string } {
-  const make = eventMaker({ devices: 0, alerting: 0, seed: 11 });
-  const names = Array.from({ length: devices }, (_, i) =>
-    ids === "uuid" ? crypto.randomUUID() : `dev-${String(i).padStart(6, "0")}`,
-  );
-  return (nowMs) => {
-    const { json, deviceId } = make(nowMs);
-    return { json: json.replace(deviceId, names[Number(deviceId.slice(4))] ?? "") };
+/** One healthy event of each device in turn, made when it is fed and dropped after it: nothing but the memory stays. */
+function fleetFeeder(detector: Detector, devices: number, ids: FleetInput["ids"]): (n: number) => void {
+  const make = eventMaker({ devices: 1, alerting: 0, seed: 11 });
+  const place: Place = { partition: 0, partitions: 1, knows: (deviceId) => detector.knows(deviceId) };
+  return (n) => {
+    const appendTimeMs = STARTED_MS + n * STEP_MS;
+    const { json, deviceId } = make(appendTimeMs);
+    const value = Buffer.from(json.replace(deviceId, nameOf(n % devices, ids)));
+    detector.apply(decodeRecord({ offset: n, appendTimeMs, key: null, value, headers: {} }, place).entry, []);
   };
+}
+
+function nameOf(n: number, ids: FleetInput["ids"]): string {
+  if (ids === "short") return `dev-${String(n).padStart(6, "0")}`;
+  const hex = createHash("md5").update(String(n)).digest("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
 /** Heap and array buffers in use, after everything that can go has gone. */

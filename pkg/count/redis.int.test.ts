@@ -26,7 +26,11 @@ afterAll(async () => {
 });
 
 async function empty() {
-  await waitFor(async () => (await counts.read(), true), { what: "the counters to be connected" });
+  const answers = async () => {
+    await counts.read();
+    return true;
+  };
+  await waitFor(answers, { what: "the counters to be connected" });
   await admin.flushdb();
   return counts;
 }

@@ -5,8 +5,9 @@ import type { Detector } from "../rule/detect.ts";
 import type { RuleSet } from "../rule/model.ts";
 import { encodeSnapshot, SNAPSHOT_FORMAT } from "../rule/snapshot.ts";
 import type { Claim, Commit, PartitionKey } from "../ticket/store.ts";
+import { applyRecord } from "./apply-record.ts";
 import { BatchQueue } from "./batch-queue.ts";
-import { decodeRecord, type Place } from "./decode-record.ts";
+import type { Place } from "./decode-record.ts";
 import type { ProcessorDeps, WorkerState } from "./deps.ts";
 import { Pending } from "./pending.ts";
 import { fingerprint } from "./record-hash.ts";
@@ -233,16 +234,13 @@ export class PartitionWorker {
       if (this.#restore !== undefined) {
         if (this.#restore.isDone(record.offset)) this.#goLive();
         else {
-          this.#restore.replay(record, (r) => decodeRecord(r, place).entry);
+          this.#restore.replay(record, place);
           continue;
         }
       }
       const pending = this.#pending;
       if (record.offset < pending.nextOffset) continue;
-      const { entry, deadLetter, move } = decodeRecord(record, place);
-      if (deadLetter !== undefined) pending.deadLetters.push(deadLetter);
-      if (move !== undefined) pending.moves.push(move);
-      detector.apply(entry, pending.stimuli);
+      applyRecord(detector, record, place, pending);
       if (applied === 0 && Number.isNaN(pending.oldestAppendMs)) pending.oldestAppendMs = record.appendTimeMs;
       applied++;
       newest = record;

@@ -1,11 +1,13 @@
 // Rebuilds a partition's memory for its new owner: which snapshot, from where to read the log, which rule sets on the way.
 import { AlertCastError, messageOf } from "../errors.ts";
 import type { LogRecord, PartitionRange } from "../log/log.ts";
-import { Detector, type DetectorOptions, type Entry } from "../rule/detect.ts";
+import { Detector, type DetectorOptions } from "../rule/detect.ts";
 import type { RuleSet } from "../rule/model.ts";
 import { createMemory, type PartitionMemory } from "../rule/partition-memory.ts";
 import { decodeSnapshot, SNAPSHOT_FORMAT } from "../rule/snapshot.ts";
 import type { Activation, Claim, LastRecord, StoredSnapshot } from "../ticket/store.ts";
+import { applyRecord } from "./apply-record.ts";
+import type { Place } from "./decode-record.ts";
 import { isSame } from "./record-hash.ts";
 
 export interface RestoreInput {
@@ -84,12 +86,12 @@ export class Restore {
   }
 
   /** A record that was applied before: its stimuli are committed already and thrown away. */
-  replay(record: LogRecord, decode: (record: LogRecord) => Entry): void {
+  replay(record: LogRecord, place: Place): void {
     const last: LastRecord | undefined = this.#claim.last;
     if (last !== undefined && record.offset === last.offset) this.#verified = isSame(record, last);
     if (record.offset < this.#applyFrom) return;
     this.#activateUpTo(record.offset);
-    this.detector.apply(decode(record), []);
+    applyRecord(this.detector, record, place, { stimuli: [], deadLetters: [], moves: [] });
   }
 
   /**

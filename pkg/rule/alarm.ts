@@ -16,7 +16,6 @@ export function newAlarm(rule: Rule, deviceId: string, dedup: string): Alarm {
     inheritedRecoveryMs: Number.NaN,
     offSinceMs: Number.NaN,
     seen: [],
-    seenKeys: [],
     scheduledMs: Number.POSITIVE_INFINITY,
   };
 }
@@ -149,4 +148,17 @@ function groundsOf(rule: Rule, alarm: Alarm, change: Change): Grounds | undefine
   const match: Match | undefined = alarm.levels[i]?.last;
   if (level === undefined || match === undefined) return undefined;
   return { level, match, sinceMs: change.sinceMs ?? change.atMs, dueMs: change.dueMs };
+}
+
+/** True if one of these alarms is of the rule. */
+export function hasAlarm(list: readonly Alarm[], ruleId: string): boolean {
+  for (const alarm of list) if (alarm.ruleId === ruleId) return true;
+  return false;
+}
+
+/** True if an entry that does not match changes nothing: the alarm is off and no streak is under way. */
+export function isQuiet(alarm: Alarm): boolean {
+  if (alarm.severity !== undefined) return false;
+  for (const state of alarm.levels) if (state.active || state.streak !== 0) return false;
+  return true;
 }

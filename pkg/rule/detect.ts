@@ -2,9 +2,20 @@
 // Pure: no clock, no I/O, and it never reads a ticket.
 import { believed } from "../event/decode.ts";
 import type { DeviceEvent } from "../event/event.ts";
-import { dueLevelsFire, inheritedStep, newAlarm, severityOf, stimulusOf } from "./alarm.ts";
+import { dueLevelsFire, hasAlarm, inheritedStep, isQuiet, newAlarm, severityOf, stimulusOf } from "./alarm.ts";
 import { AlarmBook } from "./alarm-book.ts";
-import { dedupOf, identityKey, identityOf, textOf, traceIdOf } from "./identity.ts";
+import { LAST_SEEN, NEWEST_EVENT, NEWEST_LOG } from "./device-table.ts";
+import { type HealthyTest, healthyTest } from "./healthy.ts";
+import {
+  addIdentity,
+  dedupOf,
+  identityOfBytes,
+  identityOfText,
+  identityOfValue,
+  isRepeat,
+  textOf,
+  traceIdOf,
+} from "./identity.ts";
 import { applyToLevel, inheritedRecovery } from "./level.ts";
 import type { Level, Rule, RuleSet, Scope } from "./model.ts";
 import type { Alarm, LevelState, Match, PartitionMemory, Previous } from "./partition-memory.ts";
@@ -44,7 +55,7 @@ interface Current {
   readonly believedTs: boolean;
   readonly lastSeenMs: number;
   readonly previous: Previous | undefined;
-  identity: string | undefined;
+  identity: number | undefined;
   match: Match | undefined;
 }
 
@@ -56,18 +67,6 @@ export interface DetectorOptions {
 const MATCHED = 1;
 const UNKNOWN = 2;
 const KNOWN = 4;
-
-function hasAlarm(list: readonly Alarm[], ruleId: string): boolean {
-  for (const alarm of list) if (alarm.ruleId === ruleId) return true;
-  return false;
-}
-
-/** True if an entry that does not match changes nothing: the alarm is off and no streak is under way. */
-function isQuiet(alarm: Alarm): boolean {
-  if (alarm.severity !== undefined) return false;
-  for (const state of alarm.levels) if (state.active || state.streak !== 0) return false;
-  return true;
-}
 
 function noCounts(): DetectCounts {
   return { late: 0, badTs: 0, quarantined: 0, away: 0, movedTwice: 0, repeated: 0, unknown: new Map() };
@@ -82,6 +81,7 @@ export class Detector {
   #ruleSet: RuleSet;
   #rules: readonly Rule[] = [];
   #counts = noCounts();
+  #healthy: HealthyTest | undefined;
   /** The device that was asked for last, and its slot. */
   #lastId = "";
   #lastSlot = -1;
@@ -119,12 +119,78 @@ export class Detector {
 
   /** Applies one entry: timers due by its log time first (T2), then the entry. Stimuli are appended to `out`. */
   apply(entry: Entry, out: Stimulus[]): void {
-    const memory = this.#memory;
-    if (entry.appendTimeMs > memory.clockMs) memory.clockMs = entry.appendTimeMs;
-    if (this.#book.nextDueMs <= memory.clockMs) this.#fireTimers(memory.clockMs, out);
+    this.#moveClock(entry.appendTimeMs, out);
     if (entry.kind === "event") this.#applyEvent(entry, out);
     else if (entry.kind === "undecodable") this.#counts.quarantined++;
     else if (entry.kind === "away") this.#counts.away++;
+  }
+
+  /**
+   * The way of most entries: a plain event of a known device that remembers no alarm, and no condition holds. It is
+   * applied straight from its bytes. False for any other, of which then only the clock has moved: decode it and apply().
+   * @param value the bytes of a record that is no moved copy
+   */
+  applyHealthy(value: Buffer, appendTimeMs: number, out: Stimulus[]): boolean {
+    const healthy = this.#healthy;
+    if (healthy === undefined || !healthy.reader.read(value)) return false;
+    const { reader } = healthy;
+    const slot = this.#memory.devices.findBytes(value, reader.idStart, reader.idEnd);
+    if (slot < 0) return false;
+    this.#moveClock(appendTimeMs, out);
+    const alarms = this.#memory.alarms.get(slot);
+    if (alarms !== undefined && !alarms.every(isQuiet)) return false;
+    const { tsMs } = reader;
+    const atMs = this.#memory.clockMs;
+    const believedTs = believed(tsMs, atMs, this.#ruleSet.maxFutureMs);
+    const late = believedTs && this.#isLate(slot, tsMs, atMs);
+    if (!late && !this.#isHealthy(healthy)) return false;
+    this.#note(slot, tsMs, atMs, believedTs, late);
+    if (alarms === undefined || late || this.#identities === 0) return true;
+    const { eventIdStart, eventIdEnd } = reader;
+    const identity =
+      eventIdEnd > 0 ? identityOfBytes(value, eventIdStart, eventIdEnd) : identityOfValue(value, tsMs, believedTs);
+    for (const alarm of alarms) {
+      if (isRepeat(alarm, identity)) this.#counts.repeated++;
+      else addIdentity(alarm, identity, this.#identities);
+    }
+    return true;
+  }
+
+  /** True if no condition holds and none is unknown. */
+  #isHealthy({ reader, conditions }: HealthyTest): boolean {
+    const scope = this.#scope;
+    scope.event = reader.fields;
+    for (const condition of conditions) if (condition.evaluate(scope) !== false) return false;
+    return true;
+  }
+
+  #moveClock(appendTimeMs: number, out: Stimulus[]): void {
+    const memory = this.#memory;
+    if (appendTimeMs > memory.clockMs) memory.clockMs = appendTimeMs;
+    if (this.#book.nextDueMs <= memory.clockMs) this.#fireTimers(memory.clockMs, out);
+  }
+
+  /** T5, for a believed ts. */
+  #isLate(slot: number, tsMs: number, atMs: number): boolean {
+    const { times } = this.#memory.devices;
+    return (
+      tsMs < (times[slot + NEWEST_EVENT] as number) &&
+      atMs - (times[slot + NEWEST_LOG] as number) <= this.#ruleSet.outOfOrderWindowMs
+    );
+  }
+
+  /** Keeps the device's times, and counts what its ts was worth (T4, T5). */
+  #note(slot: number, tsMs: number, atMs: number, believedTs: boolean, late: boolean): void {
+    const { times } = this.#memory.devices;
+    times[slot + LAST_SEEN] = atMs;
+    if (late) {
+      this.#counts.late++;
+    } else if (believedTs) {
+      times[slot + NEWEST_EVENT] = tsMs;
+      times[slot + NEWEST_LOG] = atMs;
+    } else if (!Number.isNaN(tsMs)) {
+      this.#counts.badTs++;
+    }
   }
 
   /**
@@ -159,6 +225,7 @@ export class Detector {
     this.#ruleSet = ruleSet;
     this.#rules = ruleSet.rules.filter((rule) => rule.enabled);
     this.#book.use(this.#rules);
+    this.#healthy = healthyTest(ruleSet);
   }
 
   #applyEvent(entry: EventEntry, out: Stimulus[]): void {
@@ -178,22 +245,11 @@ export class Detector {
     if (slot < 0) slot = devices.add(event.deviceId);
     this.#lastSlot = slot;
     this.#lastId = event.deviceId;
-    const lastSeenMs = devices.lastSeenMs[slot] as number;
-    devices.lastSeenMs[slot] = atMs;
+    const lastSeenMs = devices.times[slot + LAST_SEEN] as number;
     const believedTs = believed(event.tsMs, atMs, this.#ruleSet.maxFutureMs);
-    if (believedTs) {
-      const late =
-        event.tsMs < (devices.newestEventMs[slot] as number) &&
-        atMs - (devices.newestLogMs[slot] as number) <= this.#ruleSet.outOfOrderWindowMs;
-      if (late) {
-        this.#counts.late++;
-        return;
-      }
-      devices.newestEventMs[slot] = event.tsMs;
-      devices.newestLogMs[slot] = atMs;
-    } else if (!Number.isNaN(event.tsMs)) {
-      this.#counts.badTs++;
-    }
+    const late = believedTs && this.#isLate(slot, event.tsMs, atMs);
+    this.#note(slot, event.tsMs, atMs, believedTs, late);
+    if (late) return;
     this.#applyRules(entry, slot, atMs, believedTs, lastSeenMs, out);
   }
 
@@ -257,7 +313,7 @@ export class Detector {
     }
     const deviceId = current.entry.event.deviceId;
     let alarm = this.#book.find(current.slot, rule, dedup, current.atMs);
-    if (alarm !== undefined && this.#isRepeat(alarm, current)) {
+    if (alarm !== undefined && this.#identities > 0 && isRepeat(alarm, this.#identity(current))) {
       this.#counts.repeated++;
       return;
     }
@@ -273,12 +329,12 @@ export class Detector {
       }
     } else if (!matched && isQuiet(alarm)) {
       // Off, nothing pending, no match: nothing to change but what it has seen.
-      if (seen & KNOWN) this.#addIdentity(alarm, current);
+      if (seen & KNOWN) addIdentity(alarm, this.#identity(current), this.#identities);
       return;
     }
     const before = alarm.severity;
     const known = this.#step(rule, alarm, current, matched);
-    if (known || seen & KNOWN) this.#addIdentity(alarm, current);
+    if (known || seen & KNOWN) addIdentity(alarm, this.#identity(current), this.#identities);
     const stimulus = stimulusOf(rule, alarm, before, { atMs: current.atMs, cause: "entry", matched });
     if (stimulus !== undefined) out.push(stimulus);
     this.#book.settle(alarm, current.slot, current.atMs);
@@ -343,29 +399,12 @@ export class Detector {
     return current.match;
   }
 
-  #isRepeat(alarm: Alarm, current: Current): boolean {
-    if (this.#identities === 0) return false;
-    const identity = this.#identity(current);
-    if (identity === undefined) return false;
-    const key = identityKey(identity);
-    const { seen, seenKeys } = alarm;
-    for (let i = seen.length - 1; i >= 0; i--) if (seenKeys[i] === key && seen[i] === identity) return true;
-    return false;
-  }
-
-  #addIdentity(alarm: Alarm, current: Current): void {
-    if (this.#identities === 0) return;
-    const identity = this.#identity(current);
-    if (identity === undefined) return;
-    alarm.seen.push(identity);
-    alarm.seenKeys.push(identityKey(identity));
-    if (alarm.seen.length <= this.#identities) return;
-    alarm.seen.shift();
-    alarm.seenKeys.shift();
-  }
-
-  #identity(current: Current): string | undefined {
-    current.identity ??= identityOf(current.entry.event, current.believedTs, current.entry.value);
+  #identity(current: Current): number {
+    if (current.identity !== undefined) return current.identity;
+    const { event, value } = current.entry;
+    const { eventId, tsMs } = event;
+    current.identity =
+      eventId === undefined ? identityOfValue(value, tsMs, current.believedTs) : identityOfText(eventId);
     return current.identity;
   }
 

@@ -5,6 +5,7 @@ import { type Analysis, analyse, type ExtraName, readPath, TYPE } from "./cel-ch
 import type { Evaluate } from "./cel-compare.ts";
 import { compile } from "./cel-compile.ts";
 import { parseExpression } from "./cel-parse.ts";
+import { fieldsRead } from "./cel-reads.ts";
 import { toJson } from "./cel-value.ts";
 import type { Condition, Scope, ValueExpression } from "./model.ts";
 
@@ -35,7 +36,11 @@ export function compileCondition(text: string): Compiled<Condition> {
   const run = compile(expression);
   return {
     ...costOf(analysis),
-    value: { evaluate: asBool(run, analysis.types), values: (scope) => valuesAt(analysis, scope) },
+    value: {
+      evaluate: asBool(run, analysis.types),
+      values: (scope) => valuesAt(analysis, scope),
+      reads: fieldsRead(expression),
+    },
   };
 }
 

@@ -25,6 +25,8 @@ export interface Condition {
   evaluate(scope: Scope): boolean | undefined;
   /** Values of the paths the expression reads, as JSON-able data; a path that is missing is left out (V1). */
   values(scope: Scope): Record<string, unknown>;
+  /** The top-level fields of `event` it reads; undefined when it may look at more than single fields of the event. */
+  readonly reads: readonly string[] | undefined;
 }
 
 /** A compiled value expression: a JSON-able value; undefined = unknown. Timestamps come as RFC 3339 text. */

@@ -1,5 +1,6 @@
 // What a partition remembers between entries: its clock, its devices, and the alarms that have something to remember.
 // Plain data, changed by detect.ts only.
+import { DeviceTable } from "./device-table.ts";
 import type { Severity } from "./model.ts";
 
 /** A matching entry, kept as long as a level may still have to speak about it (reasons and evidence of timers). */
@@ -50,9 +51,8 @@ export interface Alarm {
   inheritedRecoveryMs: number;
   /** Log time at which it last went off; NaN = it was never on. */
   offSinceMs: number;
-  /** Identities of the last entries known to it, oldest first (D8), and their identityKey in the same order. */
-  readonly seen: string[];
-  readonly seenKeys: number[];
+  /** Identities of the last entries known to it, oldest first (D8, identity.ts). */
+  readonly seen: number[];
   /** Due time of its newest entry in the timer heap; Infinity = none. */
   scheduledMs: number;
 }
@@ -68,53 +68,6 @@ export function emptyLevel(): LevelState {
     recoveryMs: Number.NaN,
     last: undefined,
   };
-}
-
-/** Devices as columns: a healthy device costs its id, a map slot and three doubles. */
-export class DeviceTable {
-  readonly #slots = new Map<string, number>();
-  /** Log time of the newest entry. */
-  lastSeenMs = new Float64Array(64);
-  /** T5's E: event time of the newest accepted entry with a believed ts; NaN = none. */
-  newestEventMs = new Float64Array(64);
-  /** T5's A: log time of that entry. */
-  newestLogMs = new Float64Array(64);
-
-  get size(): number {
-    return this.#slots.size;
-  }
-
-  /** The device's slot, or -1. */
-  find(deviceId: string): number {
-    return this.#slots.get(deviceId) ?? -1;
-  }
-
-  /** Makes a slot for a device that has none. */
-  add(deviceId: string): number {
-    const slot = this.#slots.size;
-    if (slot === this.lastSeenMs.length) this.#grow(Math.ceil(slot * 1.25) + 64);
-    this.#slots.set(deviceId, slot);
-    this.lastSeenMs[slot] = Number.NaN;
-    this.newestEventMs[slot] = Number.NaN;
-    this.newestLogMs[slot] = Number.NaN;
-    return slot;
-  }
-
-  /** Ids in the order of their slots. */
-  ids(): IterableIterator<string> {
-    return this.#slots.keys();
-  }
-
-  #grow(length: number): void {
-    const grown = (old: Float64Array) => {
-      const next = new Float64Array(length);
-      next.set(old);
-      return next;
-    };
-    this.lastSeenMs = grown(this.lastSeenMs);
-    this.newestEventMs = grown(this.newestEventMs);
-    this.newestLogMs = grown(this.newestLogMs);
-  }
 }
 
 /** What a device's `previous` is: fields of its last accepted entry, and that entry's offset (C4). */

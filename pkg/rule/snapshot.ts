@@ -1,12 +1,11 @@
 // Writes the memory of a partition as compact bytes and reads it back. Pure; the format has a number.
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { decodeEvent } from "../event/decode.ts";
-import { identityKey } from "./identity.ts";
+import { type DeviceTable, LAST_SEEN, NEWEST_EVENT, NEWEST_LOG } from "./device-table.ts";
 import type { Severity } from "./model.ts";
 import {
   type Alarm,
   createMemory,
-  type DeviceTable,
   type LevelState,
   type Match,
   type PartitionMemory,
@@ -41,7 +40,7 @@ interface PlainAlarm {
   readonly inherited: Severity | undefined;
   readonly inheritedRecoveryMs: number | null;
   readonly offSinceMs: number | null;
-  readonly seen: readonly string[];
+  readonly seen: readonly number[];
 }
 
 interface Plain {
@@ -100,16 +99,13 @@ function plainMatch(match: Match): PlainMatch {
 
 /** Columns: ids, then times as differences that are mostly small (clock - last seen, last seen - A, A - E). */
 function writeDevices(writer: ByteWriter, devices: DeviceTable, clockMs: number): void {
-  const n = devices.size;
-  writer.varint(n);
-  for (const id of devices.ids()) writer.text(id);
-  for (let i = 0; i < n; i++) writer.optional(clockMs - (devices.lastSeenMs[i] as number));
-  for (let i = 0; i < n; i++) {
-    writer.optional((devices.lastSeenMs[i] as number) - (devices.newestLogMs[i] as number));
-  }
-  for (let i = 0; i < n; i++) {
-    writer.optional((devices.newestLogMs[i] as number) - (devices.newestEventMs[i] as number));
-  }
+  writer.varint(devices.size);
+  for (const slot of devices.slots()) writer.block(devices.idBytes(slot));
+  const { times } = devices;
+  const at = (slot: number, which: number) => times[slot + which] as number;
+  for (const slot of devices.slots()) writer.optional(clockMs - at(slot, LAST_SEEN));
+  for (const slot of devices.slots()) writer.optional(at(slot, LAST_SEEN) - at(slot, NEWEST_LOG));
+  for (const slot of devices.slots()) writer.optional(at(slot, NEWEST_LOG) - at(slot, NEWEST_EVENT));
 }
 
 /**
@@ -123,28 +119,29 @@ export function decodeSnapshot(bytes: Buffer): PartitionMemory {
   memory.clockMs = plain.clockMs ?? Number.NEGATIVE_INFINITY;
   for (const [partition, offset] of plain.origins) memory.origins.set(partition, offset);
   for (const [ruleId, offset] of plain.ruleSince) memory.ruleSince.set(ruleId, offset);
-  const ids = readDevices(reader, memory.devices, plain.clockMs ?? 0);
+  readDevices(reader, memory.devices, plain.clockMs ?? 0);
   for (const [slot, offset, text] of plain.previous) memory.previous.set(slot, previousOf([offset, text]));
   for (const alarm of plain.alarms) {
     const list = memory.alarms.get(alarm.slot) ?? [];
-    list.push(alarmOf(alarm, ids[alarm.slot] ?? ""));
+    list.push(alarmOf(alarm, memory.devices.idBytes(alarm.slot).toString("utf8")));
     memory.alarms.set(alarm.slot, list);
   }
   return memory;
 }
 
-function readDevices(reader: ByteReader, devices: DeviceTable, clockMs: number): string[] {
+function readDevices(reader: ByteReader, devices: DeviceTable, clockMs: number): void {
   const n = reader.varint();
-  const ids: string[] = [];
   for (let i = 0; i < n; i++) {
-    const id = reader.text();
-    ids.push(id);
-    devices.add(id);
+    const id = reader.block();
+    devices.addBytes(id, 0, id.length);
   }
-  for (let i = 0; i < n; i++) devices.lastSeenMs[i] = clockMs - reader.optional();
-  for (let i = 0; i < n; i++) devices.newestLogMs[i] = (devices.lastSeenMs[i] as number) - reader.optional();
-  for (let i = 0; i < n; i++) devices.newestEventMs[i] = (devices.newestLogMs[i] as number) - reader.optional();
-  return ids;
+  const { times } = devices;
+  for (const slot of devices.slots()) times[slot + LAST_SEEN] = clockMs - reader.optional();
+  for (const slot of devices.slots())
+    times[slot + NEWEST_LOG] = (times[slot + LAST_SEEN] as number) - reader.optional();
+  for (const slot of devices.slots()) {
+    times[slot + NEWEST_EVENT] = (times[slot + NEWEST_LOG] as number) - reader.optional();
+  }
 }
 
 function fieldsOf(text: string): Readonly<Record<string, unknown>> {
@@ -174,7 +171,6 @@ function alarmOf(plain: PlainAlarm, deviceId: string): Alarm {
     inheritedRecoveryMs: orNaN(plain.inheritedRecoveryMs),
     offSinceMs: orNaN(plain.offSinceMs),
     seen: [...plain.seen],
-    seenKeys: plain.seen.map(identityKey),
     scheduledMs: Number.POSITIVE_INFINITY,
   };
 }

@@ -26,10 +26,14 @@ export class ByteWriter {
   }
 
   text(text: string): void {
-    const length = Buffer.byteLength(text, "utf8");
-    this.varint(length);
-    this.#reserve(length);
-    this.#at += this.#buffer.write(text, this.#at, "utf8");
+    this.block(Buffer.from(text, "utf8"));
+  }
+
+  /** Bytes with their length before them. */
+  block(bytes: Buffer): void {
+    this.varint(bytes.length);
+    this.#reserve(bytes.length);
+    this.#at += bytes.copy(this.#buffer, this.#at);
   }
 
   bytes(): Buffer {
@@ -73,11 +77,16 @@ export class ByteReader {
   }
 
   text(): string {
+    return this.block().toString("utf8");
+  }
+
+  /** A view into the bytes. */
+  block(): Buffer {
     const length = this.varint();
     const end = this.#at + length;
     if (end > this.#buffer.length) throw new RangeError("unexpected end of bytes");
-    const text = this.#buffer.toString("utf8", this.#at, end);
+    const block = this.#buffer.subarray(this.#at, end);
     this.#at = end;
-    return text;
+    return block;
   }
 }

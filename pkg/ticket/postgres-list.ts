@@ -77,8 +77,8 @@ export function listTickets(filter: TicketFilter, page: PageRequest): Statement 
 function selectTickets(lead: Lead, keyset: string | undefined, limit: string): string {
   const range = (key: Key, where: readonly string[]) =>
     `SELECT ${STORED_COLUMNS}, ${key} AS listed_at FROM ticket ${conditions([...where, keyset])} ${newestFirst(key)}`;
-  const outer = (from: string, flags = "true AS matches, false AS scan_end", where = "") =>
-    `SELECT ${SUMMARY_COLUMNS}, ${flags} FROM (${from}) t ${where} ORDER BY t.listed_at DESC, t.id DESC ${limit}`;
+  const outer = (from: string) =>
+    `SELECT ${SUMMARY_COLUMNS}, true AS matches, false AS scan_end FROM (${from}) t ORDER BY t.listed_at DESC, t.id DESC ${limit}`;
   switch (lead.kind) {
     case "all":
       return outer(`${range(NEWEST_KEY, [])} ${limit}`);
@@ -87,13 +87,21 @@ function selectTickets(lead: Lead, keyset: string | undefined, limit: string): s
     case "range":
       return outer(`${range(FILTER_KEY, lead.where)} ${limit}`);
     case "scan":
-      return outer(
-        `SELECT *, row_number() OVER (ORDER BY listed_at DESC, id DESC) AS n
-         FROM (${range(FILTER_KEY, lead.where)} LIMIT ${SCAN_LIMIT}) s`,
-        `(${lead.rest}) AS matches, n = ${SCAN_LIMIT} AS scan_end`,
-        `WHERE (${lead.rest}) OR n = ${SCAN_LIMIT}`,
-      );
+      return selectScanned(range(FILTER_KEY, lead.where), lead.rest, limit);
   }
+}
+
+/**
+ * Rows come out in the order they are numbered in. There is no ORDER BY at the end on purpose: with one, the planner takes
+ * it that all SCAN_LIMIT rows will be read and may fetch and sort them first; without, it knows that `limit` ends the walk.
+ */
+function selectScanned(range: string, rest: string, limit: string): string {
+  return `
+SELECT ${SUMMARY_COLUMNS}, (${rest}) AS matches, n = ${SCAN_LIMIT} AS scan_end
+FROM (
+  SELECT *, row_number() OVER (ORDER BY listed_at DESC, id DESC) AS n FROM (${range} LIMIT ${SCAN_LIMIT}) s
+) t
+WHERE (${rest}) OR n = ${SCAN_LIMIT} ${limit}`;
 }
 
 type Lead =

@@ -123,7 +123,8 @@ async function applyInTransaction(client: pg.PoolClient, migrations: readonly Mi
     try {
       await run(next.sql);
     } catch (error) {
-      const { code } = translatePostgresError(error);
+      // A table that a migration misses does not come by waiting.
+      const code = isUndefinedTable(error) ? "internal" : translatePostgresError(error).code;
       throw new AlertCastError(code, `migration ${label(next)} failed: ${messageOf(error)}`, { cause: error });
     }
     await client.query(RECORD, [next.version, next.name, next.checksum]);
@@ -137,9 +138,13 @@ async function readApplied(pool: pg.Pool): Promise<Applied[]> {
   try {
     return (await pool.query<Applied>(READ_APPLIED)).rows;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === UNDEFINED_TABLE) return [];
+    if (isUndefinedTable(error)) return [];
     throw translatePostgresError(error);
   }
+}
+
+function isUndefinedTable(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === UNDEFINED_TABLE;
 }
 
 /** The migrations still to apply; throws `conflict` when what was applied is not the beginning of ours. */

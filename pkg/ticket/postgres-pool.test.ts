@@ -27,9 +27,10 @@ test.each([
   "25006",
   "28P01",
   "3D000",
+  "42P01",
 ])("SQLSTATE %s may pass", (code) => expect(translatePostgresError(databaseError(code)).code).toBe("unavailable"));
 
-test.each(["23505", "22021", "42P01", "42601", "25P02", "57000"])("SQLSTATE %s is a fault of ours", (code) =>
+test.each(["23505", "22021", "42601", "25P02", "57000"])("SQLSTATE %s is a fault of ours", (code) =>
   expect(translatePostgresError(databaseError(code)).code).toBe("internal"),
 );
 

@@ -77,9 +77,10 @@ function int8(text: string): number {
 /**
  * SQLSTATE classes and codes after which the same work may succeed later: connection (08), no resources (53),
  * shutdown (57P), system error such as a full disk (58), login or database not there yet (28, 3D),
- * rollback by conflict (40), cancelled by a timeout (57014, 55P03, 25P03), a server that has become a standby (25006).
+ * rollback by conflict (40), cancelled by a timeout (57014, 55P03, 25P03), a server that has become a standby (25006),
+ * a table that is not there yet (42P01: not migrated).
  */
-const TRANSIENT_STATE = /^(08|28|3D|40|53|57P|58|57014$|55P03$|25P03$|25006$)/;
+const TRANSIENT_STATE = /^(08|28|3D|40|53|57P|58|57014$|55P03$|25P03$|25006$|42P01$)/;
 const NETWORK_CODES = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -109,8 +110,12 @@ export function translatePostgresError(error: unknown): AlertCastError {
   const suffix = code === undefined ? "" : ` (${code})`;
   if (!isTransient(error))
     return new AlertCastError("internal", `PostgreSQL refused a statement${suffix}`, { cause: error });
-  const what = code !== undefined && /^(28|3D)/.test(code) ? "refuses the login" : "does not answer";
-  return new AlertCastError("unavailable", `PostgreSQL ${what}${suffix}`, { cause: error });
+  return new AlertCastError("unavailable", `PostgreSQL ${troubleOf(code)}${suffix}`, { cause: error });
+}
+
+function troubleOf(code: string | undefined): string {
+  if (code === "42P01") return "lacks a table, run alertcast migrate";
+  return code !== undefined && /^(28|3D)/.test(code) ? "refuses the login" : "does not answer";
 }
 
 /** SQLSTATE or the name of a network error. */
