@@ -6,6 +6,11 @@ export interface Stream {
   readonly devices: number;
   /** Share of events that break a rule, each drawn for itself: any device, at any time (the hard case). 0 to 1. */
   readonly alerting: number;
+  /**
+   * Events that a fault lasts once it has begun (a device that alerts goes on to, then recovers); unset = each event
+   * alerts for itself, so that nearly every alert opens a ticket and the next event resolves it: the hard case.
+   */
+  readonly faultEvents?: number;
   /** True: a device that alerts does so in the same way every time. */
   readonly steady?: boolean;
   readonly seed: number;
@@ -26,14 +31,28 @@ const HEALTHY_MESSAGE =
 export function eventMaker(stream: Stream): (nowMs: number) => MadeEvent {
   const random = seeded(stream.seed);
   const prefix = stream.prefix ?? "dev-";
+  const isBad = faults(stream, random);
   let made = 0;
   return (nowMs) => {
     const n = stream.devices === 0 ? made : Math.floor(random() * stream.devices);
     made++;
     const deviceId = `${prefix}${String(n).padStart(6, "0")}`;
-    const bad = random() < stream.alerting;
-    const kind = stream.steady ? n % 4 : Math.floor(random() * 4);
+    const bad = isBad(n);
+    const kind = stream.steady || stream.faultEvents !== undefined ? n % 4 : Math.floor(random() * 4);
     return { deviceId, json: eventJson(deviceId, n, bad ? kind + 1 : 0, random(), nowMs) };
+  };
+}
+
+/** Whether the next event of device `n` breaks a rule; the share of those that do is `alerting` from the first event on. */
+function faults({ alerting, devices, faultEvents }: Stream, random: () => number): (n: number) => boolean {
+  if (faultEvents === undefined) return () => random() < alerting;
+  const left = Array.from({ length: devices }, () => (random() < alerting ? Math.ceil(random() * faultEvents) : 0));
+  const begins = alerting / ((1 - alerting) * faultEvents);
+  return (n) => {
+    const rest = left[n] ?? 0;
+    if (rest > 0) left[n] = rest - 1;
+    else if (random() < begins) left[n] = faultEvents - 1;
+    return rest > 0 || left[n] === faultEvents - 1;
   };
 }
 

@@ -38,10 +38,15 @@ export async function growth(setting: Setting, report: Report): Promise<void> {
   const workers = { noop: start("noop"), original: start("original"), pipeline: start("pipeline") };
   const topics = new Map<number, { one: FilledTopic; ten: FilledTopic }>();
   for (const partitions of [1, 4, 16]) {
-    const one = await setting.filledTopic(partitions, 150_000, { devices: DEVICES, alerting: 0.01, seed: 1 });
+    const one = await setting.filledTopic(partitions, 150_000, {
+      devices: DEVICES,
+      alerting: 0.01,
+      faultEvents: 50,
+      seed: 1,
+    });
     topics.set(partitions, {
       one,
-      ten: await setting.filledTopic(partitions, 80_000, { devices: DEVICES, alerting: 0.1, seed: 2 }),
+      ten: await setting.filledTopic(partitions, 80_000, { devices: DEVICES, alerting: 0.1, faultEvents: 50, seed: 2 }),
     });
   }
   const cell = (name: string, partitions: number, rules: number): Cell => ({

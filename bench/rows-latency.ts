@@ -8,7 +8,7 @@ import type { Worker } from "./worker.ts";
 
 const ROUNDS = 3;
 const PARTITIONS = 4;
-const STREAM = { devices: 10_000, alerting: 0.01, seed: 90 };
+const STREAM = { devices: 10_000, alerting: 0.01, faultEvents: 50, seed: 90 };
 const PROBES = 250;
 const PROBES_PER_SECOND = 50;
 const WARM_UP_SECONDS = 2;
