@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, isCaughtUp, type Running, startCluster } from "./cluster.ts";
 import { waitFor } from "./harness/wait.ts";
-import { hasReadings, type Reading, readings } from "./nab.ts";
+import { hasReadings, outline, type Reading, readings, ticketsOf } from "./nab.ts";
 import { differences, readDatabase } from "./oracle/compare.ts";
 import { dumpKafkaTopic } from "./oracle/dump.ts";
 import { foldLog } from "./oracle/fold.ts";
@@ -49,7 +49,8 @@ describe.skipIf(!hasReadings())("29,962 real readings", () => {
     });
     const dump = await dumpKafkaTopic({ brokers: cluster.brokers, topic: cluster.topic });
     const oracle = foldLog(dump, { partitions: cluster.partitions });
-    const found = differences(oracle, await readDatabase(cluster.pool));
+    const database = await readDatabase(cluster.pool);
+    const found = differences(oracle, database);
     const opened = oracle.tickets.length;
     console.log(
       `events ${sent.events}, sent twice ${sent.duplicates}, without key ${sent.raw}, records ${dump.length}, ` +
@@ -58,6 +59,7 @@ describe.skipIf(!hasReadings())("29,962 real readings", () => {
         `differences ${found.length}`,
     );
     expect(found).toEqual([]);
+    expect(outline(database.tickets), "the tickets of the bare series").toEqual(ticketsOf(all));
     expect(sent.events).toBe(all.length);
     expect(kills).toBeGreaterThanOrEqual(10);
     expect(opened).toBeGreaterThan(0);

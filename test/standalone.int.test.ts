@@ -7,7 +7,7 @@ import { withDataFolder } from "./embedded.ts";
 import { freePort } from "./harness/port.ts";
 import { type SpawnedService, spawnService } from "./harness/spawn-service.ts";
 import { waitFor } from "./harness/wait.ts";
-import { hasReadings, type Reading, readings } from "./nab.ts";
+import { hasReadings, outline, type Reading, readings, ticketsOf } from "./nab.ts";
 import { differences, readDatabase } from "./oracle/compare.ts";
 import { dumpPostgresLog } from "./oracle/dump-postgres.ts";
 import { foldLog } from "./oracle/fold.ts";
@@ -17,6 +17,7 @@ const SEED = Number(process.env.ALERTCAST_TEST_SEED ?? Date.now() % 1_000_000);
 const PARTITIONS = 6;
 const KILLS = 11;
 const BATCH = 100;
+const OUT_OF_ORDER_MS = 50_000;
 
 class Standalone implements AsyncDisposable {
   readonly dataDir: string;
@@ -81,6 +82,7 @@ describe.skipIf(!hasReadings())("29,962 real readings in one process", () => {
     const all = readings();
     let kills = 0;
     let unknown = 0;
+    let slowestStartMs = 0;
     for (let i = 0; i < all.length; i += BATCH) {
       const batch = all.slice(i, i + BATCH).flatMap((reading) => (random() < 0.05 ? [reading, reading] : [reading]));
       let outcome = process.send(batch);
@@ -90,7 +92,9 @@ describe.skipIf(!hasReadings())("29,962 real readings in one process", () => {
         expect((await process.service.exited).signal).toBe("SIGKILL");
         kills++;
         if (!(await outcome)) unknown++;
+        const killedMs = performance.now();
         await process.start();
+        slowestStartMs = Math.max(slowestStartMs, performance.now() - killedMs);
         outcome = process.send(batch);
       }
       expect(await outcome).toBe(true);
@@ -98,16 +102,21 @@ describe.skipIf(!hasReadings())("29,962 real readings in one process", () => {
     await waitFor(() => isApplied(process.url), { what: "all to be applied", deadlineMs: 240_000 });
     process.service.kill("SIGTERM");
     expect((await process.service.exited).code).toBe(0);
-    const { records, oracle, found } = await withDataFolder(process.dataDir, async (pool) => {
+    const { records, oracle, found, tickets } = await withDataFolder(process.dataDir, async (pool) => {
       const dump = await dumpPostgresLog(pool, "device_events");
       const expected = foldLog(dump, { partitions: PARTITIONS });
-      return { records: dump.length, oracle: expected, found: differences(expected, await readDatabase(pool)) };
+      const database = await readDatabase(pool);
+      const { tickets } = database;
+      return { records: dump.length, oracle: expected, found: differences(expected, database), tickets };
     });
     console.log(
       `events ${all.length}, records ${records}, kills ${kills}, batches with unknown outcome ${unknown}, ` +
         `tickets ${oracle.tickets.length}, history rows ${oracle.history.length}, differences ${found.length}`,
     );
     expect(found).toEqual([]);
+    // What is sent again more than a minute later counts as new (T5): on a machine that slow the tickets may differ.
+    if (slowestStartMs < OUT_OF_ORDER_MS) expect(outline(tickets)).toEqual(ticketsOf(all));
+    else console.warn(`SKIPPED: the comparison with the cluster's tickets, a start took ${slowestStartMs} ms`);
     expect(kills).toBeGreaterThanOrEqual(10);
     expect(oracle.history.length).toBeGreaterThan(100);
   });
