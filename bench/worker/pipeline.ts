@@ -44,6 +44,8 @@ export interface Hooks {
 
 export interface RunningPipeline extends AsyncDisposable {
   readonly processor: Processor;
+  /** Rejects when the processor fails. */
+  readonly ended: Promise<void>;
 }
 
 /** Starts the processor; disposing it stops it and closes all connections. */
@@ -91,7 +93,7 @@ export async function openPipeline(input: PipelineInput, hooks: Hooks): Promise<
     stop.abort();
     await ended;
   });
-  return { processor, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { processor, ended, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 function watched(log: EventLog, hooks: Hooks): EventLog {
@@ -119,7 +121,7 @@ export async function runPipeline(input: PipelineInput): Promise<PipelineMeasure
   const watch = new Stopwatch(input.records);
   let commits = 0;
   let ticketEvents = 0;
-  await using _running = await openPipeline(input, {
+  await using running = await openPipeline(input, {
     batch: () => watch.start(),
     committed: (result, pending) => {
       commits++;
@@ -127,22 +129,22 @@ export async function runPipeline(input: PipelineInput): Promise<PipelineMeasure
       watch.count(pending.entries);
     },
   });
-  const measured = await watch.done;
+  const measured = await Promise.race([watch.done, running.ended.then(() => watch.done)]);
   return { ...measured, commits, ticketEvents };
 }
 
-let running: RunningPipeline | undefined;
+let started: RunningPipeline | undefined;
 
 /** Starts it, resolves when it works on its partitions, and lets it run until stopPipeline. */
 export async function startPipeline(input: PipelineInput): Promise<void> {
   const opened = await openPipeline(input, {});
-  running = opened;
+  started = opened;
   await untilLive(opened.processor, input.partitions);
 }
 
 export async function stopPipeline(_input: null): Promise<void> {
-  await running?.[Symbol.asyncDispose]();
-  running = undefined;
+  await started?.[Symbol.asyncDispose]();
+  started = undefined;
 }
 
 /** Resolves when that many partitions are live. Looks every 2 ms. */

@@ -22,9 +22,9 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly sessionTimeoutMs?: number;
   /** Default 1,500. */
   readonly heartbeatMs?: number;
-  /** A fetch is answered when so many bytes are there, default 64 KiB, ... */
+  /** A fetch is answered when so many bytes are there, default 1 (at once: a backlog fills it anyway), ... */
   readonly fetchMinBytes?: number;
-  /** ... or after so many ms; default 100. */
+  /** ... or after so many ms; default 250. */
   readonly fetchMaxWaitMs?: number;
   /** Bytes fetched at once per partition; default 1 MiB. */
   readonly maxBytesPerPartition?: number;
@@ -75,8 +75,8 @@ class KafkaLog implements EventLog {
       listener,
       sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
       heartbeatMs: options.heartbeatMs ?? 1_500,
-      fetchMinBytes: options.fetchMinBytes ?? 64 * 1024,
-      fetchMaxWaitMs: options.fetchMaxWaitMs ?? 100,
+      fetchMinBytes: options.fetchMinBytes ?? 1,
+      fetchMaxWaitMs: options.fetchMaxWaitMs ?? 250,
       maxBytesPerPartition: options.maxBytesPerPartition ?? 1024 * 1024,
       readUncommitted: options.readUncommitted ?? false,
       partitionCount: async () => (await this.#admin.describe()).partitions,

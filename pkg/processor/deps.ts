@@ -19,6 +19,8 @@ export interface WorkerState {
 export interface ProcessorLimits {
   /** Fetched bytes a partition may hold before the log is paused. */
   readonly queuedBytes: number;
+  /** How long an advance of the offset alone may wait for company, ms. */
+  readonly quietCommitMs: number;
   readonly snapshotEveryMs: number;
   readonly snapshotEveryEntries: number;
   /** How long a partition that was lost to another owner is left alone, ms. */
@@ -29,6 +31,7 @@ export interface ProcessorLimits {
 
 export const PROCESSOR_LIMITS: ProcessorLimits = {
   queuedBytes: 8 * 1024 * 1024,
+  quietCommitMs: 250,
   snapshotEveryMs: 30_000,
   snapshotEveryEntries: 200_000,
   reclaimMs: 4000,

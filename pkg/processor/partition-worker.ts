@@ -44,6 +44,8 @@ export class PartitionWorker {
   #committedOffset = 0;
   #committing: Promise<void> | undefined;
   #commitError: unknown;
+  #committedAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
   #entriesSinceSnapshot = 0;
   #snapshotAtMs = 0;
   /** Ms of work and entries since it was last asked for. */
@@ -119,8 +121,17 @@ export class PartitionWorker {
       await this.#work(batch);
       this.#throwCommitError();
     }
-    await this.#committing;
+    await this.#flush();
     this.#throwCommitError();
+  }
+
+  /** The end of the work: what is pending is committed, or given up when its try fails. */
+  async #flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#committing;
+    this.#pump();
+    await this.#committing;
   }
 
   async #claim(): Promise<void> {
@@ -253,16 +264,29 @@ export class PartitionWorker {
     this.#moveTo(nextOffset);
   }
 
-  /** Starts a commit of all that is pending, unless one is under way: then it follows. */
+  /**
+   * Starts a commit of all that is pending, unless one is under way: then it follows. What only moves the offset waits
+   * for company, so that healthy events cost the database a statement now and then, not one a fetch.
+   */
   #pump(): void {
     if (this.#committing !== undefined || this.#pending.isEmpty || this.#commitError !== undefined) return;
+    const waitMs = this.#committedAtMs + this.#deps.limits.quietCommitMs - this.#deps.now();
+    if (this.#pending.isQuiet && waitMs > 0 && !this.#isFull() && !this.#abort.signal.aborted) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#pump();
+      }, waitMs);
+      return;
+    }
     this.#committing = this.#commitAll().finally(() => {
       this.#committing = undefined;
+      this.#pump();
     });
   }
 
   async #commitAll(): Promise<void> {
-    while (!this.#pending.isEmpty && !this.#abort.signal.aborted) {
+    for (let first = true; !this.#pending.isEmpty; first = false) {
+      if (!first && (this.#pending.isQuiet || this.#abort.signal.aborted)) return;
       const pending = this.#pending;
       this.#pending = new Pending(pending.nextOffset);
       try {
@@ -289,6 +313,7 @@ export class PartitionWorker {
       throw new AlertCastError("fenced", `partition ${this.partition} has a new owner`);
     }
     this.#committedOffset = pending.nextOffset;
+    this.#committedAtMs = this.#deps.now();
     await this.#deps.failpoint?.("before-kafka-commit");
   }
 
@@ -345,6 +370,9 @@ export class PartitionWorker {
   /** Fenced, or a defect: all memory is dropped, and claimed anew after a while if the partition is still ours. */
   async #lost(error: unknown): Promise<void> {
     this.#control.pause();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pending = new Pending(0);
     this.#detector = undefined;
     this.#restore = undefined;
     const { partition } = this;

@@ -23,6 +23,16 @@ export class Pending {
     this.nextOffset = startOffset;
   }
 
+  /** True if it changes nothing in the database but how far the log is applied. */
+  get isQuiet(): boolean {
+    return (
+      this.activation === undefined &&
+      this.stimuli.length === 0 &&
+      this.deadLetters.length === 0 &&
+      this.moves.length === 0
+    );
+  }
+
   get isEmpty(): boolean {
     return this.nextOffset === this.#startOffset && this.activation === undefined;
   }
