@@ -105,7 +105,13 @@ export function packageVersion(name: string): string {
 }
 
 function table(results: readonly Result[]): string {
-  const rows = results.map((result) => [result.row, result.what, valueOf(result), targetOf(result), verdictOf(result)]);
+  const rows = results.map((result) => [
+    result.row,
+    result.what,
+    textOfValue(result),
+    targetOf(result),
+    verdictOf(result),
+  ]);
   const all = [["row", "ratio or measure", "value", "target", ""], ...rows];
   const widths = [0, 1, 2, 3].map((i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
   return all
@@ -119,10 +125,10 @@ function table(results: readonly Result[]): string {
 }
 
 function lineOf(result: Result): string {
-  return `  ${result.row.padEnd(8)} ${valueOf(result).padStart(10)}  ${result.what}`;
+  return `  ${result.row.padEnd(8)} ${textOfValue(result).padStart(10)}  ${result.what}`;
 }
 
-function valueOf({ value, unit }: Result): string {
+function textOfValue({ value, unit }: Result): string {
   return unit === undefined ? show(value) : `${show(value)} ${unit}`;
 }
 

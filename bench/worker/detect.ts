@@ -1,7 +1,8 @@
 // Row 13: detection alone against JSON.parse, over the same healthy events.
 import { decodeEvent } from "../../pkg/event/decode.ts";
 import { PlainReader } from "../../pkg/event/plain.ts";
-import { Detector, type Entry, type EventEntry } from "../../pkg/rule/detect.ts";
+import { Detector } from "../../pkg/rule/detect.ts";
+import type { Entry, EventEntry } from "../../pkg/rule/entry.ts";
 import { createMemory } from "../../pkg/rule/partition-memory.ts";
 import type { Stimulus } from "../../pkg/rule/stimulus.ts";
 import { eventMaker } from "../events.ts";

@@ -1,7 +1,20 @@
 // Decides how data looks on a terminal: what would drive it is shown as an escape. And how much is written at once.
 
 // C0 (but for the tab), DEL, C1, and the characters that turn the direction of text round.
-const DRIVING = /[\0-\x08\n-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const DRIVING = new RegExp(
+  `[${[
+    [0x00, 0x08],
+    [0x0a, 0x1f],
+    [0x7f, 0x9f],
+    [0x061c, 0x061c],
+    [0x200e, 0x200f],
+    [0x2028, 0x202e],
+    [0x2066, 0x2069],
+  ]
+    .map((range) => range.map((code) => `\\u${code.toString(16).padStart(4, "0")}`).join("-"))
+    .join("")}]`,
+  "g",
+);
 
 /** The text with control, C1 and bidirectional characters as visible escapes, in one line. */
 export function visible(text: string): string {

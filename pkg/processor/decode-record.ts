@@ -3,7 +3,7 @@ import { decodeEvent } from "../event/decode.ts";
 import { ORIGIN_HEADER, TICK_HEADER, TRACEPARENT_HEADER } from "../log/headers.ts";
 import { homePartition } from "../log/home.ts";
 import type { LogRecord, NewRecord } from "../log/log.ts";
-import type { Entry } from "../rule/detect.ts";
+import type { Entry } from "../rule/entry.ts";
 import type { DeadLetter } from "../ticket/store.ts";
 
 export interface DecodedRecord {

@@ -1,21 +1,12 @@
 // Decides what one entry of a partition does to the memory of that partition, and which stimuli come of it.
 // Pure: no clock, no I/O, and it never reads a ticket.
 import { believed } from "../event/decode.ts";
-import type { DeviceEvent } from "../event/event.ts";
 import { dueLevelsFire, hasAlarm, inheritedStep, isQuiet, newAlarm, severityOf, stimulusOf } from "./alarm.ts";
 import { AlarmBook } from "./alarm-book.ts";
 import { LAST_SEEN, NEWEST_EVENT, NEWEST_LOG } from "./device-table.ts";
+import { type Current, type Entry, type EventEntry, identityOf, matchOf } from "./entry.ts";
 import { type HealthyTest, healthyTest } from "./healthy.ts";
-import {
-  addIdentity,
-  dedupOf,
-  identityOfBytes,
-  identityOfText,
-  identityOfValue,
-  isRepeat,
-  textOf,
-  traceIdOf,
-} from "./identity.ts";
+import { addIdentity, dedupOf, identityOfBytes, identityOfValue, isRepeat, textOf } from "./identity.ts";
 import { applyToLevel, inheritedRecovery } from "./level.ts";
 import type { Level, Rule, RuleSet, Scope } from "./model.ts";
 import type { Alarm, LevelState, Match, PartitionMemory, Previous } from "./partition-memory.ts";
@@ -24,39 +15,11 @@ import type { DetectCounts, RemovedRule, Stimulus } from "./stimulus.ts";
 /** D8: how many identities an alarm remembers. */
 export const REMEMBERED_IDENTITIES = 32;
 
-/** One record of the partition, decoded. */
-export type Entry =
-  | { readonly kind: "tick" | "undecodable" | "away"; readonly offset: number; readonly appendTimeMs: number }
-  | EventEntry;
-
-export interface EventEntry {
-  readonly kind: "event";
-  readonly partition: number;
-  readonly offset: number;
-  readonly appendTimeMs: number;
-  readonly event: DeviceEvent;
-  readonly value: Buffer;
-  readonly traceparent: string | undefined;
-  readonly origin: { readonly partition: number; readonly offset: number } | undefined;
-}
-
 interface MutableScope {
   event: Readonly<Record<string, unknown>>;
   deviceId: string;
   lastSeenMs: number;
   previous: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** What the rules need to know of the entry at hand. */
-interface Current {
-  readonly entry: EventEntry;
-  readonly slot: number;
-  readonly atMs: number;
-  readonly believedTs: boolean;
-  readonly lastSeenMs: number;
-  readonly previous: Previous | undefined;
-  identity: number | undefined;
-  match: Match | undefined;
 }
 
 export interface DetectorOptions {
@@ -313,7 +276,7 @@ export class Detector {
     }
     const deviceId = current.entry.event.deviceId;
     let alarm = this.#book.find(current.slot, rule, dedup, current.atMs);
-    if (alarm !== undefined && this.#identities > 0 && isRepeat(alarm, this.#identity(current))) {
+    if (alarm !== undefined && this.#identities > 0 && isRepeat(alarm, identityOf(current))) {
       this.#counts.repeated++;
       return;
     }
@@ -329,12 +292,12 @@ export class Detector {
       }
     } else if (!matched && isQuiet(alarm)) {
       // Off, nothing pending, no match: nothing to change but what it has seen.
-      if (seen & KNOWN) addIdentity(alarm, this.#identity(current), this.#identities);
+      if (seen & KNOWN) addIdentity(alarm, identityOf(current), this.#identities);
       return;
     }
     const before = alarm.severity;
     const known = this.#step(rule, alarm, current, matched);
-    if (known || seen & KNOWN) addIdentity(alarm, this.#identity(current), this.#identities);
+    if (known || seen & KNOWN) addIdentity(alarm, identityOf(current), this.#identities);
     const stimulus = stimulusOf(rule, alarm, before, { atMs: current.atMs, cause: "entry", matched });
     if (stimulus !== undefined) out.push(stimulus);
     this.#book.settle(alarm, current.slot, current.atMs);
@@ -353,7 +316,7 @@ export class Detector {
 
   /** Applies the entry to each level. Returns whether a recovery condition was known (D8). */
   #step(rule: Rule, alarm: Alarm, current: Current, matched: boolean): boolean {
-    const match = matched ? this.#matchOf(current, rule) : undefined;
+    const match = matched ? this.#matchOf(rule, current) : undefined;
     if (alarm.inherited !== undefined) return this.#stepInherited(rule, alarm, current, match);
     let known = false;
     for (let i = 0; i < rule.levels.length; i++) {
@@ -379,33 +342,11 @@ export class Detector {
     return known;
   }
 
-  #matchOf(current: Current, rule: Rule): Match {
-    if (current.match !== undefined && current.previous === undefined) return current.match;
-    const { entry } = current;
-    const { event } = entry;
-    current.match = {
-      partition: entry.partition,
-      offset: entry.offset,
-      appendTimeMs: entry.appendTimeMs,
-      atMs: current.atMs,
-      text: current.match?.text ?? textOf(entry.value),
-      fields: event.fields,
-      eventId: event.eventId,
-      eventTimeMs: current.believedTs ? event.tsMs : current.atMs,
-      traceId: traceIdOf(entry.traceparent),
-      lastSeenMs: current.lastSeenMs,
-      previous: current.previous === undefined ? undefined : this.#visible(rule, current.previous),
-    };
+  #matchOf(rule: Rule, current: Current): Match {
+    const { previous } = current;
+    if (current.match !== undefined && previous === undefined) return current.match;
+    current.match = matchOf(current, previous === undefined ? undefined : this.#visible(rule, previous));
     return current.match;
-  }
-
-  #identity(current: Current): number {
-    if (current.identity !== undefined) return current.identity;
-    const { event, value } = current.entry;
-    const { eventId, tsMs } = event;
-    current.identity =
-      eventId === undefined ? identityOfValue(value, tsMs, current.believedTs) : identityOfText(eventId);
-    return current.identity;
   }
 
   #fireTimers(untilMs: number, out: Stimulus[]): void {
