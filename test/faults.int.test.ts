@@ -19,7 +19,7 @@ async function oracleSays(cluster: Cluster): Promise<string[]> {
 }
 
 async function caughtUp(cluster: Cluster, raw: RawTopic): Promise<void> {
-  await waitFor(async () => isCaughtUp(cluster, await raw.ends()), { what: "all to be applied", deadlineMs: 100_000 });
+  await waitFor(async () => isCaughtUp(cluster, raw), { what: "all to be applied", deadlineMs: 100_000 });
 }
 
 /** Several sends, so that there are several commits to fail at. */
@@ -68,7 +68,7 @@ async function zombie(cluster: Cluster, raw: RawTopic, faults: string): Promise<
   stopped.service.kill("SIGCONT");
   // It has gone on once it has met the fence, or has been told that its partitions are others'.
   await stopped.service.waitForLog((line) => /lost to another owner|trying again|given up|consumer crashed/.test(line));
-  const offsets = async () => (await raw.ends()).size > 0 && isCaughtUp(cluster, await raw.ends());
+  const offsets = async () => (await raw.ends()).size > 0 && isCaughtUp(cluster, raw);
   await waitFor(offsets, { what: "all to be applied again" });
 }
 

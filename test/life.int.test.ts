@@ -72,7 +72,7 @@ it("SIGTERM under load finishes or rolls back the batch and ends with 0", async 
   first.service.kill("SIGTERM");
   expect(await first.service.exited).toEqual({ code: 0, signal: null });
   await cluster.processor("second");
-  await waitFor(async () => isCaughtUp(cluster, await raw.ends()), { what: "all to be applied" });
+  await waitFor(async () => isCaughtUp(cluster, raw), { what: "all to be applied" });
   const dump = await dumpKafkaTopic({ brokers: cluster.brokers, topic: cluster.topic });
   expect(differences(foldLog(dump, { partitions: 3 }), await readDatabase(cluster.pool))).toEqual([]);
 });
@@ -103,7 +103,7 @@ it("a topic that was made anew halts its partitions instead of skipping or repea
   {
     const { service } = await cluster.processor("before");
     await raw.send([...bad("a"), ...bad("b")]);
-    await waitFor(async () => isCaughtUp(cluster, await raw.ends()), { what: "all to be applied" });
+    await waitFor(async () => isCaughtUp(cluster, raw), { what: "all to be applied" });
     service.kill("SIGTERM");
     await service.exited;
   }
@@ -138,7 +138,7 @@ it("a changed number of partitions halts the processor instead of giving devices
   await using raw = await rawTopic(cluster.brokers, cluster.topic);
   const first = await cluster.processor("first");
   await raw.send(load({ seed: 1, events: 100, devices: 10 }));
-  await waitFor(async () => isCaughtUp(cluster, await raw.ends()), { what: "all to be applied" });
+  await waitFor(async () => isCaughtUp(cluster, raw), { what: "all to be applied" });
   first.service.kill("SIGTERM");
   await first.service.exited;
   await withAdmin(cluster, async (admin) => {

@@ -19,7 +19,7 @@ it("an event written straight to Kafka without a key becomes a ticket, and the n
   await waitFor(async () => (await cluster.pool.query("SELECT FROM ticket WHERE status = 'resolved'")).rowCount === 1, {
     what: "the ticket to be resolved",
   });
-  await waitFor(async () => isCaughtUp(cluster, await raw.ends()), { what: "all to be applied" });
+  await waitFor(async () => isCaughtUp(cluster, raw), { what: "all to be applied" });
   const dump = await dumpKafkaTopic({ brokers: cluster.brokers, topic: cluster.topic });
   const oracle = foldLog(dump, { partitions: cluster.partitions });
   expect(differences(oracle, await readDatabase(cluster.pool))).toEqual([]);

@@ -12,7 +12,7 @@ import { type RawTopic, rawTopic } from "./raw.ts";
 const SNAPSHOTS = { snapshotEveryEntries: 200 };
 
 async function caughtUp(cluster: Cluster, raw: RawTopic): Promise<void> {
-  await waitFor(async () => isCaughtUp(cluster, await raw.ends()), { what: "all to be applied" });
+  await waitFor(async () => isCaughtUp(cluster, raw), { what: "all to be applied" });
 }
 
 async function oracleSays(cluster: Cluster): Promise<string[]> {

@@ -60,7 +60,7 @@ export async function stop(program: Running): Promise<void> {
 }
 
 export async function caughtUp(cluster: Cluster, raw: RawTopic, deadlineMs = 90_000): Promise<void> {
-  const isDone = async () => isCaughtUp(cluster, await raw.ends());
+  const isDone = async () => isCaughtUp(cluster, raw);
   await waitFor(isDone, { what: "all to be applied", deadlineMs });
 }
 
