@@ -103,6 +103,16 @@ export async function runProgram(
       process.exitCode = hasCode(error, "invalid") ? 2 : 1;
     }
   }
+  // The last lines may still be on their way into a pipe, and they are the ones that say why.
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   // Whatever a driver still holds open must not keep a process that has ended its work.
   process.exit();
+}
+
+/** Resolves when all that was written has left the process, or the stream has failed. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("error", () => resolve());
+    stream.write("", () => resolve());
+  });
 }

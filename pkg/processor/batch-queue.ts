@@ -22,6 +22,10 @@ export class BatchQueue {
     this.#flow = flow;
   }
 
+  get length(): number {
+    return this.#batches.length;
+  }
+
   push(batch: Batch): void {
     const bytes = bytesOf(batch);
     this.#batches.push({ batch, bytes });

@@ -14,6 +14,10 @@ export interface WorkerState {
   readonly haltedReason: string | undefined;
   readonly end: number;
   readonly clockMs: number;
+  /** Where the next batch has to begin, undefined while something is queued or nothing is read. */
+  readonly waitsFor: number | undefined;
+  /** Since when it waits (wall clock, ms). */
+  readonly waitsSinceMs: number;
 }
 
 export interface ProcessorLimits {
@@ -25,6 +29,8 @@ export interface ProcessorLimits {
   readonly snapshotEveryEntries: number;
   /** How long a partition that was lost to another owner is left alone, ms. */
   readonly reclaimMs: number;
+  /** A partition with records to read that gets none for this long means a client that has stalled: the process ends, ms. */
+  readonly stallMs: number;
   /** How often offsets are stored in the log for the sake of lag, ms. */
   readonly offsetsEveryMs: number;
 }
@@ -35,6 +41,7 @@ export const PROCESSOR_LIMITS: ProcessorLimits = {
   snapshotEveryMs: 30_000,
   snapshotEveryEntries: 200_000,
   reclaimMs: 4000,
+  stallMs: 45_000,
   offsetsEveryMs: 1000,
 };
 

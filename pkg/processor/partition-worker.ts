@@ -45,6 +45,10 @@ export class PartitionWorker {
   #committing: Promise<void> | undefined;
   #commitError: unknown;
   #committedAtMs = 0;
+  /** Where the next batch has to begin. */
+  #readTo = 0;
+  #isWorking = false;
+  #waitsSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #entriesSinceSnapshot = 0;
   #snapshotAtMs = 0;
@@ -69,7 +73,14 @@ export class PartitionWorker {
       haltedReason: this.#haltedReason,
       end: this.#end,
       clockMs: this.#detector?.memory.clockMs ?? Number.NaN,
+      waitsFor: this.#waitsFor(),
+      waitsSinceMs: this.#waitsSinceMs,
     };
+  }
+
+  #waitsFor(): number | undefined {
+    if (this.#phase !== "live" && this.#phase !== "replaying") return undefined;
+    return this.#isWorking || this.#queue.length > 0 ? undefined : this.#readTo;
   }
 
   /** Work done since the last call, for the scaler. */
@@ -118,7 +129,11 @@ export class PartitionWorker {
     for (;;) {
       const batch = await this.#queue.next();
       if (batch === undefined) break;
+      this.#isWorking = true;
       await this.#work(batch);
+      this.#isWorking = false;
+      this.#readTo = Math.max(this.#readTo, batch.nextOffset);
+      this.#waitsSinceMs = this.#deps.now();
       this.#throwCommitError();
     }
     await this.#flush();
@@ -166,6 +181,9 @@ export class PartitionWorker {
     this.#ruleSetId = claim.ruleSetId ?? -1;
     this.#queue.clear();
     if (restore.isDone(restore.fromOffset)) this.#goLive();
+    this.#readTo = restore.fromOffset;
+    this.#isWorking = false;
+    this.#waitsSinceMs = this.#deps.now();
     this.#control.seek(restore.fromOffset);
   }
 

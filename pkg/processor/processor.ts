@@ -1,5 +1,5 @@
 // The processor service: a member of the consumer group that runs one worker per partition it was given.
-import { messageOf } from "../errors.ts";
+import { AlertCastError, hasCode, messageOf } from "../errors.ts";
 import type { LogConsumer, OffsetCommit } from "../log/log.ts";
 import type { ProcessorDeps, WorkerState } from "./deps.ts";
 import { PartitionWorker } from "./partition-worker.ts";
@@ -28,9 +28,12 @@ async function run(deps: ProcessorDeps, members: Members, signal: AbortSignal): 
   members.use(consumer);
   const stop = new AbortController();
   const offsets = storeOffsets(deps, members, consumer, AbortSignal.any([signal, stop.signal]));
+  const watch = watchForStalls(deps, members, AbortSignal.any([signal, stop.signal]));
+  watch.catch(() => undefined); // the race below hears it
   try {
     await Promise.race([
       consumer.ended,
+      watch,
       new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener("abort", () => resolve(), { once: true });
@@ -40,6 +43,7 @@ async function run(deps: ProcessorDeps, members: Members, signal: AbortSignal): 
     stop.abort();
     await members.stopAll();
     await offsets;
+    await Promise.allSettled([watch]);
     await consumer[Symbol.asyncDispose]();
   }
 }
@@ -65,6 +69,34 @@ async function storeOffsets(
       away = true;
     }
     if (signal.aborted) return;
+  }
+}
+
+/**
+ * The client is known to stop fetching at times without a word. A partition that has records and gets none for long is
+ * the sign of it; then the process ends, and its partitions go to others or to its next start.
+ * @throws AlertCastError `internal`
+ */
+async function watchForStalls(deps: ProcessorDeps, members: Members, signal: AbortSignal): Promise<void> {
+  const { log, limits, logger, now } = deps;
+  for (;;) {
+    await pause(limits.stallMs / 4, signal);
+    if (signal.aborted) return;
+    try {
+      const ranges = await log.ranges();
+      const ends = new Map(ranges.map(({ partition, end }) => [partition, end]));
+      for (const [partition, { waitsFor, waitsSinceMs }] of members.states()) {
+        const end = ends.get(partition) ?? 0;
+        if (waitsFor === undefined || waitsFor >= end || now() - waitsSinceMs < limits.stallMs) continue;
+        throw new AlertCastError(
+          "internal",
+          `partition ${partition} gets no records from ${waitsFor} on, though the log ends at ${end}`,
+        );
+      }
+    } catch (error) {
+      if (!hasCode(error, "unavailable")) throw error;
+      logger.debug({ error: messageOf(error) }, "ends of the log not known");
+    }
   }
 }
 
