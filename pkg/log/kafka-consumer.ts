@@ -172,7 +172,7 @@ export class KafkaConsumer implements LogConsumer {
     const consumer = client.kafka.consumer({
       groupId: group,
       sessionTimeout: settings.sessionTimeoutMs,
-      rebalanceTimeout: 2 * settings.sessionTimeoutMs,
+      rebalanceTimeout: settings.sessionTimeoutMs,
       heartbeatInterval: settings.heartbeatMs,
       minBytes: settings.fetchMinBytes,
       maxWaitTimeInMs: settings.fetchMaxWaitMs,

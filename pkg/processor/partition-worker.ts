@@ -2,17 +2,16 @@
 import { AlertCastError, hasCode, messageOf } from "../errors.ts";
 import type { Batch, LogRecord } from "../log/log.ts";
 import type { Detector } from "../rule/detect.ts";
-import type { RuleSet } from "../rule/model.ts";
-import { encodeSnapshot, SNAPSHOT_FORMAT } from "../rule/snapshot.ts";
-import type { Claim, Commit, PartitionKey } from "../ticket/store.ts";
+import type { Commit, PartitionKey } from "../ticket/store.ts";
 import { applyRecord } from "./apply-record.ts";
 import { BatchQueue } from "./batch-queue.ts";
 import type { Place } from "./decode-record.ts";
 import type { ProcessorDeps, WorkerState } from "./deps.ts";
 import { Pending } from "./pending.ts";
 import { fingerprint } from "./record-hash.ts";
-import { Restore } from "./restore.ts";
+import { compiledSets, Restore } from "./restore.ts";
 import { pause, withRetries } from "./retry.ts";
+import { SnapshotSchedule } from "./snapshot-schedule.ts";
 
 /** Records detected between two looks at the event loop. */
 const SLICE_RECORDS = 1000;
@@ -50,8 +49,7 @@ export class PartitionWorker {
   #isWorking = false;
   #waitsSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  #entriesSinceSnapshot = 0;
-  #snapshotAtMs = 0;
+  readonly #snapshots: SnapshotSchedule;
   /** Ms of work and entries since it was last asked for. */
   #busyMs = 0;
   #busyEntries = 0;
@@ -63,6 +61,7 @@ export class PartitionWorker {
     this.#control = control;
     this.#key = { group: deps.group, topic: deps.topic.topic, partition };
     this.#queue = new BatchQueue(deps.limits.queuedBytes, control);
+    this.#snapshots = new SnapshotSchedule(deps.limits, deps.now);
     this.ended = this.#run();
   }
 
@@ -168,7 +167,7 @@ export class PartitionWorker {
       partition: this.partition,
       claim,
       range,
-      ruleSets: this.#compiled(claim),
+      ruleSets: compiledSets(claim, this.#deps),
       firstRuleSet: this.#deps.ruleSet,
       detector: this.#deps.detector,
       warn: (fields, message) => this.#deps.logger.warn(fields, message),
@@ -176,8 +175,7 @@ export class PartitionWorker {
     this.#restore = restore;
     this.#detector = restore.detector;
     this.#phase = "replaying";
-    this.#snapshotAtMs = this.#deps.now();
-    this.#entriesSinceSnapshot = 0;
+    this.#snapshots.restart();
     this.#ruleSetId = claim.ruleSetId ?? -1;
     this.#queue.clear();
     if (restore.isDone(restore.fromOffset)) this.#goLive();
@@ -185,16 +183,6 @@ export class PartitionWorker {
     this.#isWorking = false;
     this.#waitsSinceMs = this.#deps.now();
     this.#control.seek(restore.fromOffset);
-  }
-
-  #compiled(claim: Claim): Map<number, RuleSet> {
-    const sets = new Map<number, RuleSet>([[this.#deps.ruleSetId, this.#deps.ruleSet]]);
-    for (const stored of claim.ruleSets) {
-      if (sets.has(stored.id)) continue;
-      const ruleSet = this.#deps.compile(JSON.parse(stored.source));
-      if (ruleSet !== undefined) sets.set(stored.id, ruleSet);
-    }
-    return sets;
   }
 
   /** The replay has ended: from here on stimuli count. The configured rule set takes effect (C1). */
@@ -277,7 +265,7 @@ export class PartitionWorker {
     if (newest !== undefined) {
       this.#pending.last = fingerprint(newest);
       this.#pending.entries += applied;
-      this.#entriesSinceSnapshot += applied;
+      this.#snapshots.count(applied);
     }
     this.#moveTo(nextOffset);
   }
@@ -320,7 +308,23 @@ export class PartitionWorker {
   async #commit(pending: Pending): Promise<void> {
     const { store, log, metrics } = this.#deps;
     const { signal } = this.#abort;
-    const commit = this.#commitOf(pending);
+    const detector = this.#detector;
+    if (detector === undefined) throw new AlertCastError("internal", "a commit without a claim");
+    const { activation, deadLetters, last, nextOffset, stimuli } = pending;
+    const commit: Commit = {
+      ...this.#key,
+      epoch: this.#epoch,
+      expectedOffset: this.#committedOffset,
+      nextOffset,
+      clockMs: detector.memory.clockMs,
+      last,
+      ruleSetId: this.#ruleSetId,
+      activation,
+      stimuli,
+      deadLetters,
+      // Here, where the detector stands exactly at the commit's end.
+      snapshot: this.#snapshots.take(detector, activation?.removal !== undefined),
+    };
     const startedMs = this.#deps.now();
     if (pending.moves.length > 0) {
       await withRetries(this.#deps, signal, "move records home", () => log.append(pending.moves));
@@ -333,37 +337,6 @@ export class PartitionWorker {
     this.#committedOffset = pending.nextOffset;
     this.#committedAtMs = this.#deps.now();
     await this.#deps.failpoint?.("before-kafka-commit");
-  }
-
-  #commitOf(pending: Pending): Commit {
-    const detector = this.#detector;
-    if (detector === undefined) throw new AlertCastError("internal", "a commit without a claim");
-    return {
-      ...this.#key,
-      epoch: this.#epoch,
-      expectedOffset: this.#committedOffset,
-      nextOffset: pending.nextOffset,
-      clockMs: detector.memory.clockMs,
-      last: pending.last,
-      ruleSetId: this.#ruleSetId,
-      activation: pending.activation,
-      stimuli: pending.stimuli,
-      deadLetters: pending.deadLetters,
-      snapshot: this.#snapshot(detector, pending),
-    };
-  }
-
-  /** Taken only here, where the detector stands exactly at the commit's end. */
-  #snapshot(detector: Detector, pending: Pending): Commit["snapshot"] {
-    const { snapshotEveryMs, snapshotEveryEntries } = this.#deps.limits;
-    const due =
-      this.#entriesSinceSnapshot >= snapshotEveryEntries ||
-      (this.#entriesSinceSnapshot > 0 && this.#deps.now() - this.#snapshotAtMs >= snapshotEveryMs);
-    if (!due && pending.activation?.removal === undefined) return undefined;
-    detector.sweep();
-    this.#entriesSinceSnapshot = 0;
-    this.#snapshotAtMs = this.#deps.now();
-    return { format: SNAPSHOT_FORMAT, memory: encodeSnapshot(detector.memory) };
   }
 
   #throwCommitError(): void {

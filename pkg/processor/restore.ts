@@ -8,6 +8,7 @@ import { decodeSnapshot, SNAPSHOT_FORMAT } from "../rule/snapshot.ts";
 import type { Activation, Claim, LastRecord, StoredSnapshot } from "../ticket/store.ts";
 import { applyRecord } from "./apply-record.ts";
 import type { Place } from "./decode-record.ts";
+import type { ProcessorDeps } from "./deps.ts";
 import { isSame } from "./record-hash.ts";
 
 export interface RestoreInput {
@@ -141,4 +142,18 @@ function newestReadable(input: RestoreInput): { memory: PartitionMemory; snapsho
     }
   }
   return { memory: createMemory(), snapshot: undefined };
+}
+
+/** The rule sets that a claim speaks of and the configured one, by number; what this version cannot compile is left out. */
+export function compiledSets(
+  claim: Claim,
+  deps: Pick<ProcessorDeps, "ruleSetId" | "ruleSet" | "compile">,
+): Map<number, RuleSet> {
+  const sets = new Map<number, RuleSet>([[deps.ruleSetId, deps.ruleSet]]);
+  for (const stored of claim.ruleSets) {
+    if (sets.has(stored.id)) continue;
+    const ruleSet = deps.compile(JSON.parse(stored.source));
+    if (ruleSet !== undefined) sets.set(stored.id, ruleSet);
+  }
+  return sets;
 }
