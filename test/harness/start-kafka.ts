@@ -25,7 +25,10 @@ export async function startKafka(options: StartOptions): Promise<StartedServer> 
   const port = await freePort();
   await mkdir(folder, { recursive: true });
   await writeFile(config, brokerConfig(folder, port, await freePort()));
-  const clusterId = randomBytes(16).toString("base64url");
+  const id = randomBytes(16);
+  // An id that begins with "-" would be taken for an option by Kafka's tool.
+  id.writeUInt8(id.readUInt8(0) & 0x7f, 0);
+  const clusterId = id.toString("base64url");
   const format = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", config];
   await promisify(execFile)(java, [...QUICK_START, ...classPath, ...format]);
 
