@@ -6,12 +6,9 @@ import type { RuleFileError, RuleSet } from "../pkg/rule/model.ts";
 import { compileRuleSet, parseRuleFile } from "../pkg/rule/rule-file.ts";
 import { unsupportedKeys } from "../pkg/rule/supported.ts";
 
-/** One line per error, as people read them. */
-export function errorLines(errors: readonly RuleFileError[]): string[] {
-  return errors.map(({ path, code, message, suggestion }) => {
-    const hint = suggestion === undefined ? "" : ` (did you mean ${suggestion}?)`;
-    return `${path === "" ? "the file" : path}: ${message}${hint} [${code}]`;
-  });
+/** One line per error; the message names the path and the suggestion. */
+function errorLines(errors: readonly RuleFileError[]): string[] {
+  return errors.map(({ code, message }) => `${message} [${code}]`);
 }
 
 /**

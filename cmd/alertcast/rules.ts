@@ -88,8 +88,8 @@ async function print(finding: Finding, { stdout, stderr }: Streams): Promise<voi
 
 /** `path: message (did you mean X?) [code]`; the messages of the rule reader say path and suggestion themselves. */
 function errorLine({ path, code, message, suggestion }: RuleFileError): string {
-  const said =
-    path !== "" && message.startsWith(`${path}: `) ? message : `${path === "" ? "the file" : path}: ${message}`;
+  // Of the whole file (path "") the reader says itself what it speaks of.
+  const said = path === "" || message.startsWith(`${path}: `) ? message : `${path}: ${message}`;
   if (suggestion === undefined) return `${said} [${code}]`;
   return `${said.replace(`; did you mean ${suggestion}?`, "")} (did you mean ${suggestion}?) [${code}]`;
 }

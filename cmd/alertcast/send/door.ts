@@ -70,13 +70,17 @@ export function httpDoor(options: DoorOptions): Deliver {
       throwIfStopping(stopping);
       const waitMs = Math.max(SHORTEST_PAUSE_MS, reply.afterMs ?? pauseMs(attempt));
       if (elapsedMs() - startedMs + waitMs > giveUpAfterMs)
-        throw new CommandFailure(EXIT.unreachable, `gave up: ${reply.reason}`);
+        throw new CommandFailure(EXIT.unreachable, `gave up: ${reply.reason}${askedFor(reply.afterMs)}`);
       onRetry(reply.reason, waitMs);
       await sleep(waitMs, stopping);
       throwIfStopping(stopping);
     }
   };
   return deliver;
+}
+
+function askedFor(waitMs: number | undefined): string {
+  return waitMs === undefined ? "" : `; it asks to wait ${Math.ceil(waitMs / 1000)} s`;
 }
 
 /** Doubles each time; half of it by chance, so that several senders do not come back together. */
