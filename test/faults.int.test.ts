@@ -46,8 +46,10 @@ it("a COMMIT whose answer is lost is neither lost nor done twice", async () => {
   await using raw = await rawTopic(cluster.brokers, cluster.topic);
   await using proxy = await tcpProxy({ targetPort: cluster.database.port });
   const processor = await cluster.processor("processor", { PG_HOST: "127.0.0.1", PG_PORT: String(proxy.port) });
-  await waitFor(async () => (await fetch(`${processor.url}/readyz`)).ok, { what: "the processor to be ready" });
-  for (let n = 0; n < 5; n++) {
+  // Claims and the activation of rules commit too, and only once: after them, each COMMIT is a batch's.
+  await sendLoad(raw);
+  await caughtUp(cluster, raw);
+  for (let n = 1; n <= 5; n++) {
     const dropped = proxy.dropReplyAfter("COMMIT");
     await sendLoad(raw, SEED + n);
     await dropped;
@@ -55,7 +57,7 @@ it("a COMMIT whose answer is lost is neither lost nor done twice", async () => {
   await caughtUp(cluster, raw);
   expect(await oracleSays(cluster)).toEqual([]);
   const metrics = await (await fetch(`${processor.url}/metrics`)).text();
-  expect(metrics).toMatch(/alertcast_batches_finished_total\{outcome="unknown"\} [1-9]/);
+  expect(metrics).toMatch(/alertcast_batches_finished_total\{outcome="unknown"\} 5\n/);
 });
 
 /** A processor is stopped in the middle of a transaction, another takes over and finishes, then the first goes on. */
