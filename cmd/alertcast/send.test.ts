@@ -1,7 +1,7 @@
 // `send` in this process, against a small HTTP server; time and signals are the test's own.
 import { EventEmitter, once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,6 +55,17 @@ afterEach(() => {
 
 const taken = (accepted: number) => ({ accepted, rejected: 0, errors: [] });
 
+async function startServer(listener: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
+  const other = createServer(listener);
+  other.listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const close = async () => {
+    other.close();
+    other.closeAllConnections();
+  };
+  return { url: `http://127.0.0.1:${(other.address() as AddressInfo).port}`, [Symbol.asyncDispose]: close };
+}
+
 class FakeSignals extends EventEmitter {
   exit(): void {}
 }
@@ -101,6 +112,32 @@ test("a Retry-After that is a date is read against the server's clock", async ()
   const headers = { Date: "Mon, 05 Jan 2026 00:00:00 GMT", "Retry-After": "Mon, 05 Jan 2026 00:00:03 GMT" };
   answering = (_, n) => (n === 0 ? { status: 429, headers } : undefined);
   expect(await send(NDJSON, events(1)[0])).toMatchObject({ code: 0, sleeps: [3000] });
+});
+
+test("a connection that breaks is tried again with growing pauses, and the same bytes are sent", async () => {
+  const bodies: string[] = [];
+  await using breaking = await startServer(async (request, response) => {
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    bodies.push(text);
+    if (bodies.length < 4) request.socket.destroy();
+    else response.writeHead(202).end(JSON.stringify(taken(2)));
+  });
+  const { code, err, sleeps } = await send([...NDJSON, "--url", breaking.url], events(2).join("\n"));
+  expect(code, err).toBe(0);
+  expect(bodies).toEqual(Array(4).fill(`${events(2).join("\n")}\n`));
+  expect(sleeps).toHaveLength(3);
+  for (const [i, ms] of sleeps.entries()) {
+    expect(ms).toBeGreaterThanOrEqual(250 * 2 ** i);
+    expect(ms).toBeLessThanOrEqual(500 * 2 ** i);
+  }
+  expect(err).toContain("sent 2, accepted 2, rejected 0, retried 3");
+});
+
+test("a port that HTTP never connects to is a usage error, not waited for", async () => {
+  const { code, err, sleeps } = await send([...NDJSON, "--url", "http://127.0.0.1:6000"], events(1)[0]);
+  expect({ code, sleeps }).toEqual({ code: 2, sleeps: [] });
+  expect(err).toContain("port 6000 is closed to HTTP clients");
 });
 
 test("it gives up within the bound with 7 and says the line to go on from", async () => {

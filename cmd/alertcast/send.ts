@@ -41,8 +41,10 @@ Examples:
   alertcast send readings.csv --rate 200 --from-line 15001
 
 CSV begins with a line of column names. Columns named device_id, status, temperature, ts, region, message or event_id are
-those fields; others are sent only where --map says as what. An empty cell is a field that is absent. In a file without
-event_id, --event-id-prefix makes it harmless to run the whole command again.
+those fields; others are sent only where --map says as what. An empty cell is a field that is absent.
+A repeated event_id has no effect on an alarm that knew it among its last 32 events. Beyond that, events that are sent
+twice may count twice: go on with --from-line rather than from the start. With --event-id-prefix (or ids of their own)
+and --batch 32, a batch that is sent again because its answer was lost counts once.
 A batch that the ingestor cannot take (429, 5xx, unreachable) is sent again, the same bytes, until --give-up-after;
 "retried" counts these times, the other numbers count events.
 

@@ -54,7 +54,7 @@ const PASSING = [408, 425, 429];
 
 /**
  * The HTTP door of an ingestor. Rejects with CommandFailure: unreachable when it gives up, interrupted when it was
- * stopped before the batch was taken, notFound and notAllowed by status, failed for an answer no ingestor gives.
+ * stopped before the batch was taken, usage for a port that HTTP never connects to, notFound and notAllowed by status, failed for an answer no ingestor gives.
  */
 export function httpDoor(options: DoorOptions): Deliver {
   const { giveUpAfterMs, stopping, sleep, elapsedMs, onRetry } = options;
@@ -106,11 +106,23 @@ async function post(batch: readonly Row[], options: DoorOptions): Promise<Reply>
     return readReply(response, await response.text(), batch, url);
   } catch (error) {
     if (error instanceof CommandFailure) throw error;
+    if (isBlockedPort(error)) throw blockedPort(url);
     return { kind: "again", reason: `cannot reach ${url.origin} (${networkReason(error)})`, afterMs: undefined };
   }
 }
 
 const LINE_FEED = Buffer.from("\n");
+
+/** Ports of other protocols (the Fetch standard lists them) are never connected to, however often it is tried. */
+function isBlockedPort(error: unknown): boolean {
+  return error instanceof Error && isMapping(error.cause) && error.cause.message === "bad port";
+}
+
+function blockedPort(url: URL): CommandFailure {
+  return new CommandFailure(EXIT.usage, `--url ${url.origin}: port ${url.port} is closed to HTTP clients`, {
+    remedy: "it belongs to another protocol by the Fetch standard; let the ingestor listen on another (INGEST_PORT)",
+  });
+}
 
 /** undici says only "fetch failed"; what failed is in its cause. */
 function networkReason(error: unknown): string {

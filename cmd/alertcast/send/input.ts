@@ -11,6 +11,9 @@ export interface Input extends Disposable {
   readonly readBytes: () => number;
 }
 
+/** About a batch: what was read is shown as progress, and should not run far ahead of what was sent. */
+const CHUNK_BYTES = 16 * 1024;
+
 /**
  * @param file undefined = `stdin`
  * @throws CommandFailure usage when the file cannot be read
@@ -20,7 +23,7 @@ export async function openInput(file: string | undefined, stdin: NodeJS.Readable
   try {
     const handle = await open(file);
     const stat = await handle.stat();
-    return countedInput(handle.createReadStream(), stat.isFile() ? stat.size : undefined);
+    return countedInput(handle.createReadStream({ highWaterMark: CHUNK_BYTES }), stat.isFile() ? stat.size : undefined);
   } catch (cause) {
     throw unreadable(cause);
   }
