@@ -23,6 +23,7 @@ export class Report {
   readonly failures: { readonly row: string; readonly error: string }[] = [];
   readonly #startedAtMs = performance.now();
   readonly #budgetSeconds: number;
+  readonly #machine = machineFacts();
 
   constructor(budgetSeconds: number) {
     this.#budgetSeconds = budgetSeconds;
@@ -38,6 +39,10 @@ export class Report {
     if (!(result.value > 0 && Number.isFinite(result.value))) {
       throw new Error(`row ${result.row} came out as ${result.value}: the measurement is wrong`);
     }
+    for (const [name, values] of Object.entries(result.raw)) {
+      if (values.every((value) => value >= 0 && Number.isFinite(value))) continue;
+      throw new Error(`row ${result.row}, ${name}: ${values.join(", ")}: the measurement is wrong`);
+    }
     this.results.push(result);
     console.log(lineOf(result));
   }
@@ -51,7 +56,9 @@ export class Report {
   /** Prints the table and writes everything to `path`. */
   finish(path: string, versions: Readonly<Record<string, string>>): void {
     const seconds = Math.round((performance.now() - this.#startedAtMs) / 1000);
-    const machine = machineFacts();
+    const now = commit();
+    const isMixed = now !== this.#machine.commit;
+    const machine = { ...this.#machine, ...(isMixed && { "CODE CHANGED MEANWHILE": now }) };
     console.log(`\n${table(this.results)}\n`);
     for (const { row, what, raw, note } of this.results) {
       const figures = Object.entries(raw).map(

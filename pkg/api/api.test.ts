@@ -92,6 +92,7 @@ const LETTER: DeadLetterRow = {
 class FakeWorld implements TicketReader, LiveCounts {
   page: Page<TicketSummary> = { items: [SUMMARY] };
   letters: Page<DeadLetterRow> = { items: [LETTER] };
+  source: LiveCounts["source"] = "redis";
   reading: LiveReading | "away" | undefined = undefined;
   databaseAway = false;
   readonly asked: { limit?: number; filter?: TicketFilter | { code?: string }; page?: PageRequest }[] = [];
@@ -150,7 +151,13 @@ beforeAll(async () => {
     deadLettersStored: () => world.deadLettersStored(),
     counts: () => world.counts(),
   };
-  const live: LiveCounts = { read: () => world.read(), write: () => world.write() };
+  const live: LiveCounts = {
+    get source() {
+      return world.source;
+    },
+    read: () => world.read(),
+    write: () => world.write(),
+  };
   const logger = createLogger({ component: "test", level: "silent" });
   const now = () => new Date("2026-01-01T00:00:00.000Z");
   const app = createApi({ reader, live, metrics, logger, ready: {}, now });
@@ -205,6 +212,14 @@ describe("the original's routes", () => {
     expect(await fresh.text()).toBe('{"critical":4,"high":0,"medium":0,"low":0}');
     expect(fresh.headers.get("alertcast-stats-source")).toBe("redis");
     expect(fresh.headers.get("alertcast-stats-age")).toBe("9");
+  });
+
+  test("/stats names the live counters it has: a single process has no Redis", async () => {
+    world.source = "memory";
+    world.reading = { installationId: "one", version: 1, counts: countsOf(() => 1), ageMs: 0 };
+    expect((await ask("/stats")).headers.get("alertcast-stats-source")).toBe("memory");
+    const text = await (await ask("/metrics")).text();
+    expect(text).toMatch(/alertcast_stats_served_total\{source="memory"\} \d/);
   });
 
   test.each([

@@ -13,7 +13,11 @@ function reading(version: number, n: number, installationId = "one"): CountsRead
 }
 
 /** @param empty gives counters that hold nothing */
-export function liveCountsContract(empty: () => Promise<LiveCounts>): void {
+export function liveCountsContract(source: LiveCounts["source"], empty: () => Promise<LiveCounts>): void {
+  test("the counters say what they are kept in", async () => {
+    expect((await empty()).source).toBe(source);
+  });
+
   test("empty counters have no reading", async () => {
     const counts = await empty();
     expect(await counts.read()).toBeUndefined();
@@ -42,11 +46,13 @@ export function liveCountsContract(empty: () => Promise<LiveCounts>): void {
     expect(await counts.read()).toMatchObject(reading(3, 5));
   });
 
-  test("counts of another installation replace whatever is there", async () => {
+  test("each installation has counts of its own, and those of the one last written are read", async () => {
     const counts = await empty();
     await counts.write(reading(900, 5));
     expect(await counts.write(reading(1, 2, "two"))).toBe(true);
     expect(await counts.read()).toMatchObject(reading(1, 2, "two"));
+    expect(await counts.write(reading(899, 4))).toBe(false);
+    expect(await counts.read()).toMatchObject(reading(900, 5));
   });
 
   test("writers in any order leave the newest", async () => {

@@ -8,11 +8,16 @@ export interface LiveReading extends CountsReading {
 }
 
 export interface LiveCounts {
-  /** Undefined when nothing is there. Throws `unavailable`. */
+  /** What the numbers are kept in, as clients are told. */
+  readonly source: "redis" | "memory";
+  /**
+   * The counts of the installation that was last written here (whatever became of the write), by this process or another.
+   * Undefined before that, and when nothing is there. Throws `unavailable`.
+   */
   read(): Promise<LiveReading | undefined>;
   /**
-   * Sets the counts unless those there are of the same installation and newer. The same version confirms them: their age starts anew.
-   * Counts of another installation are replaced.
+   * Sets the counts of the reading's installation unless those there are newer. The same version confirms them: their age starts anew.
+   * Counts of other installations are left alone.
    * @returns false if newer ones stayed. Throws `unavailable`: then it may or may not have been written, and writing again is harmless.
    */
   write(reading: CountsReading): Promise<boolean>;

@@ -3,7 +3,7 @@ import { countsOf } from "../ticket/counts.ts";
 import { liveCountsContract } from "./contract.ts";
 import { memoryCounts } from "./memory.ts";
 
-liveCountsContract(async () => memoryCounts());
+liveCountsContract("memory", async () => memoryCounts());
 
 test("the age counts from the last write, refused ones not included", async () => {
   let nowMs = 1_000;

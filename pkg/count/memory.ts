@@ -5,16 +5,19 @@ import type { LiveCounts } from "./counts.ts";
 
 /** @param now the clock, ms; only differences matter */
 export function memoryCounts(now: () => number = () => performance.now()): LiveCounts {
-  let held: { readonly reading: CountsReading; readonly atMs: number } | undefined;
+  const held = new Map<string, { readonly reading: CountsReading; readonly atMs: number }>();
+  let ours = "";
   return {
+    source: "memory",
     async read() {
-      if (held === undefined) return undefined;
-      return { ...held.reading, ageMs: Math.max(0, now() - held.atMs) };
+      const found = held.get(ours);
+      return found === undefined ? undefined : { ...found.reading, ageMs: Math.max(0, now() - found.atMs) };
     },
     async write(reading) {
-      const old = held?.reading;
-      if (old?.installationId === reading.installationId && old.version > reading.version) return false;
-      held = { reading, atMs: now() };
+      ours = reading.installationId;
+      const old = held.get(ours)?.reading;
+      if (old !== undefined && old.version > reading.version) return false;
+      held.set(ours, { reading, atMs: now() });
       return true;
     },
   };

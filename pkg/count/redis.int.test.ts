@@ -6,18 +6,15 @@ import { waitFor } from "../../test/harness/wait.ts";
 import { hasCode } from "../errors.ts";
 import { countsOf } from "../ticket/counts.ts";
 import { liveCountsContract } from "./contract.ts";
+import type { LiveCounts } from "./counts.ts";
 import { redisCounts } from "./redis.ts";
 
 // Database 9 is this file's alone.
 const DATABASE = 9;
 const url = new URL(services().redisUrl);
 const admin = new Redis(url.href, { db: DATABASE });
-const counts = redisCounts({
-  host: url.hostname,
-  port: Number(url.port),
-  database: DATABASE,
-  onError: () => undefined,
-});
+const server = { host: url.hostname, port: Number(url.port), database: DATABASE, onError: () => undefined };
+const counts = redisCounts(server);
 const reading = { installationId: "one", version: 1, counts: countsOf(() => 1) };
 
 afterAll(async () => {
@@ -26,16 +23,20 @@ afterAll(async () => {
 });
 
 async function empty() {
-  const answers = async () => {
-    await counts.read();
-    return true;
-  };
-  await waitFor(answers, { what: "the counters to be connected" });
+  await connected(counts);
   await admin.flushdb();
   return counts;
 }
 
-liveCountsContract(empty);
+async function connected(some: LiveCounts) {
+  const answers = async () => {
+    await some.write(reading);
+    return true;
+  };
+  await waitFor(answers, { what: "the counters to be connected" });
+}
+
+liveCountsContract("redis", empty);
 
 test("counts that nobody confirms expire", async () => {
   await empty();
@@ -57,6 +58,29 @@ test("a damaged value is no reading, and the next write replaces it", async () =
 test("without a server every call is unavailable", async () => {
   const errors: Error[] = [];
   await using away = redisCounts({ host: "127.0.0.1", port: await freePort(), onError: (error) => errors.push(error) });
-  await expect(away.read()).rejects.toSatisfy((error) => hasCode(error, "unavailable"));
   await expect(away.write(reading)).rejects.toSatisfy((error) => hasCode(error, "unavailable"));
+  await expect(away.read()).rejects.toSatisfy((error) => hasCode(error, "unavailable"));
+});
+
+test("two installations on one Redis keep their own counts, and those of one share them", async () => {
+  await empty();
+  await using other = redisCounts(server);
+  await using sameAsFirst = redisCounts(server);
+  await Promise.all([connected(other), connected(sameAsFirst)]);
+  await admin.flushdb();
+  const first = { ...reading, version: 2 };
+  const second = { installationId: "two", version: 900, counts: countsOf(() => 7) };
+  await counts.write(first);
+  await other.write(second);
+  expect(await counts.read()).toMatchObject(first);
+  expect(await other.read()).toMatchObject(second);
+  expect(await sameAsFirst.write(reading)).toBe(false);
+  expect(await sameAsFirst.read()).toMatchObject(first);
+});
+
+test("a process that has not written yet does not know its installation, and has no reading", async () => {
+  await empty();
+  await counts.write(reading);
+  await using fresh = redisCounts(server);
+  expect(await fresh.read()).toBeUndefined();
 });

@@ -1,4 +1,6 @@
-// The Redis adapter of the live counters: one hash, set and read by scripts. Never INCR, and never sends a command twice.
+// The Redis adapter of the live counters: one hash for each installation, set and read by scripts. Never INCR, and never
+// sends a command twice.
+import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
 import { AlertCastError } from "../errors.ts";
 import { COUNT_PAIRS, countsOf } from "../ticket/counts.ts";
@@ -8,8 +10,10 @@ import type { LiveCounts, LiveReading } from "./counts.ts";
 export interface RedisCountsOptions {
   readonly host: string;
   readonly port: number;
-  readonly username?: string;
-  readonly password?: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** TLS, with these authorities or the machine's own; undefined = none. */
+  readonly tls?: { readonly caFile?: string | undefined } | undefined;
   /** Number of the database. Default 0. */
   readonly database?: number;
   /** Told of every lost or refused connection (often, while Redis is away). Connecting goes on by itself. */
@@ -18,20 +22,20 @@ export interface RedisCountsOptions {
   readonly commandTimeoutMs?: number;
 }
 
-const KEY = "alertcast:ticket_counts";
+const KEY_PREFIX = "alertcast:ticket_counts:";
 /** Counts that nobody confirms for so long are worse than none: after a restored backup no newer version may come for hours. */
 const TTL_MS = 60_000;
 const LONGEST_RECONNECT_PAUSE_MS = 2_000;
 
-/** KEYS[1] the hash; ARGV: installation, version, time to live in ms, then field and value in turn. 1 = written. */
+/** KEYS[1] the hash; ARGV: version, time to live in ms, then field and value in turn. 1 = written. */
 const WRITE = `
-local stored = redis.call('HMGET', KEYS[1], 'installation', 'version')
-if stored[1] == ARGV[1] and tonumber(stored[2]) > tonumber(ARGV[2]) then return 0 end
+local stored = tonumber(redis.call('HGET', KEYS[1], 'version') or '')
+if stored and stored > tonumber(ARGV[1]) then return 0 end
 local now = redis.call('TIME')
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'installation', ARGV[1], 'version', ARGV[2],
-  'written_ms', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)), unpack(ARGV, 4))
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('HSET', KEYS[1], 'version', ARGV[1],
+  'written_ms', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)), unpack(ARGV, 3))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1`;
 
 /** The whole hash, and the server's time in ms: ages do not depend on the clocks of its clients. */
@@ -47,6 +51,7 @@ export function redisCounts(options: RedisCountsOptions): LiveCounts & AsyncDisp
     db: options.database ?? 0,
     ...(options.username !== undefined && { username: options.username }),
     ...(options.password !== undefined && { password: options.password }),
+    ...(options.tls !== undefined && { tls: authority(options.tls.caFile) }),
     connectionName: "alertcast-counts",
     // A command whose reply was lost is not sent again behind our back, and none waits for better times.
     autoResendUnfulfilledCommands: false,
@@ -57,18 +62,31 @@ export function redisCounts(options: RedisCountsOptions): LiveCounts & AsyncDisp
     retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_PAUSE_MS),
   });
   redis.on("error", options.onError);
+  // Which installation this is only its database knows, and may not be there yet: the first write tells.
+  let ours: string | undefined;
   return {
-    read: async () => readingOf(await translated(redis.eval(READ, 1, KEY))),
-    write: async (reading) => (await translated(redis.eval(WRITE, 1, KEY, ...writeArguments(reading)))) === 1,
+    source: "redis",
+    async read() {
+      if (ours === undefined) return undefined;
+      return readingOf(ours, await translated(redis.eval(READ, 1, KEY_PREFIX + ours)));
+    },
+    async write(reading) {
+      ours = reading.installationId;
+      return (await translated(redis.eval(WRITE, 1, KEY_PREFIX + ours, ...writeArguments(reading)))) === 1;
+    },
     async [Symbol.asyncDispose]() {
       redis.disconnect();
     },
   };
 }
 
-function writeArguments({ installationId, version, counts }: CountsReading): (string | number)[] {
+function authority(caFile: string | undefined): { ca?: Buffer } {
+  return caFile === undefined ? {} : { ca: readFileSync(caFile) };
+}
+
+function writeArguments({ version, counts }: CountsReading): (string | number)[] {
   const fields = COUNT_PAIRS.flatMap(([severity, status]) => [`${severity}:${status}`, counts[severity][status]]);
-  return [installationId, version, TTL_MS, ...fields];
+  return [version, TTL_MS, ...fields];
 }
 
 async function translated(answer: Promise<unknown>): Promise<unknown> {
@@ -80,17 +98,16 @@ async function translated(answer: Promise<unknown>): Promise<unknown> {
 }
 
 /** Undefined also for a hash that is not as we write it: the next write replaces it. */
-function readingOf(answer: unknown): LiveReading | undefined {
+function readingOf(installationId: string, answer: unknown): LiveReading | undefined {
   if (!Array.isArray(answer)) return undefined;
   const [pairs, nowMs]: unknown[] = answer;
   if (!Array.isArray(pairs) || pairs.length === 0) return undefined;
   const fields = new Map<string, string>();
   for (let i = 0; i + 1 < pairs.length; i += 2) fields.set(String(pairs[i]), String(pairs[i + 1]));
   const number = (field: string) => Number(fields.get(field) ?? Number.NaN);
-  const installationId = fields.get("installation");
   const counts = countsOf((severity, status) => number(`${severity}:${status}`));
   const whole = COUNT_PAIRS.every(([severity, status]) => Number.isSafeInteger(counts[severity][status]));
-  if (installationId === undefined || !whole || !Number.isSafeInteger(number("version"))) return undefined;
+  if (!whole || !Number.isSafeInteger(number("version"))) return undefined;
   const ageMs = Math.max(0, Number(nowMs) - number("written_ms"));
   return { installationId, version: number("version"), counts, ageMs };
 }

@@ -33,6 +33,7 @@ async function run(turns: number, world: (turn: number, state: World) => void = 
       deadLettersStored: async () => 7,
     },
     live: {
+      source: "redis",
       read: () => live.read(),
       async write(counts) {
         if (state.redisAway) throw away();

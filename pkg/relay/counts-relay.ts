@@ -43,7 +43,7 @@ export function countsRelay(deps: CountsRelayDeps, options: CountsRelayOptions =
   };
 }
 
-type Dependency = "postgres" | "redis";
+type Dependency = "postgres" | LiveCounts["source"];
 
 class CountsRelay {
   readonly #deps: CountsRelayDeps;
@@ -77,7 +77,7 @@ class CountsRelay {
     const last = this.#written;
     const same = last?.version === reading.version && last.installationId === reading.installationId;
     if (same && now() - this.#writtenAtMs < this.#refreshMs) return true;
-    const taken = await this.#attempt("redis", () => live.write(reading));
+    const taken = await this.#attempt(live.source, () => live.write(reading));
     if (taken === undefined) {
       // It may have come back empty: write at once when it is there.
       this.#written = undefined;

@@ -150,7 +150,7 @@ function apiMetrics(declare: Declare) {
       severity: SEVERITIES,
       status: ["open", "acknowledged"],
     }),
-    countersAge: declare.gauge("alertcast_counters_age_seconds", "Since Redis last took a value", {}),
+    countersAge: declare.gauge("alertcast_counters_age_seconds", "Since the live counters last took a value", {}),
     deadLettersStored: declare.gauge("alertcast_dead_letters_stored", "Dead letters in the database", {}),
     apiRequests: declare.counter("alertcast_api_requests_total", "Requests by route, method and class of status", {
       route: undefined,
@@ -164,7 +164,7 @@ function apiMetrics(declare: Declare) {
       { route: undefined },
     ),
     statsServed: declare.counter("alertcast_stats_served_total", "Answers to /stats by where the numbers came from", {
-      source: ["redis", "postgres"],
+      source: ["redis", "memory", "postgres"],
     }),
   };
 }
