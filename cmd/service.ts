@@ -1,7 +1,7 @@
 // What every program of AlertCast does around its work: signals, readiness, waiting for dependencies, exit code.
 import { AlertCastError, hasCode, messageOf } from "../pkg/errors.ts";
 import { createApp } from "../pkg/http/app.ts";
-import { type Checks, createOpsRouter } from "../pkg/http/ops.ts";
+import { type Checks, createOpsRouter, type OpsOptions } from "../pkg/http/ops.ts";
 import { type HttpServer, startHttpServer } from "../pkg/http/server.ts";
 import { sleep } from "../pkg/lifecycle/sleep.ts";
 import { onTermination } from "../pkg/lifecycle/termination.ts";
@@ -61,7 +61,7 @@ export async function waitFor<T>(
 /** Serves /livez, /readyz and /metrics alone. */
 export async function startOpsServer(options: {
   readonly port: number;
-  readonly ready: Checks;
+  readonly ready: OpsOptions["ready"];
   readonly live?: Checks;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -20,6 +20,12 @@ const SERVICES = [
     example: "PG_HOST=db PG_PASSWORD=... REDIS_ADDR=redis:6379 alertcast api",
     load: () => import("../api/main.ts"),
   },
+  {
+    name: "setup",
+    description: "once, before the services: schema, roles, topic and Secrets, where they are missing",
+    example: "PG_HOST=db PG_PASSWORD=... SETUP_TOPICS=true KAFKA_BROKER=kafka:9092 alertcast setup",
+    load: () => import("../setup/main.ts"),
+  },
 ] as const;
 
 /** Adds one command per service; a service is loaded only when it is run and ends the process itself. */

@@ -1,6 +1,8 @@
 // The API: tickets, statistics and dead letters over HTTP, and the relay that keeps the live counters right.
+import { readFile } from "node:fs/promises";
 import { createApi } from "../../pkg/api/api.ts";
 import { type ApiConfig, apiConfig } from "../../pkg/config/config.ts";
+import type { RedisConfig } from "../../pkg/config/connections.ts";
 import { redisCounts } from "../../pkg/count/redis.ts";
 import { startHttpServer } from "../../pkg/http/server.ts";
 import { runTasks } from "../../pkg/lifecycle/run-tasks.ts";
@@ -11,7 +13,7 @@ import type { Logger } from "../../pkg/telemetry/logger.ts";
 import { checkSchema } from "../../pkg/ticket/postgres-migrate.ts";
 import { createPool } from "../../pkg/ticket/postgres-pool.ts";
 import { postgresReader } from "../../pkg/ticket/postgres-read.ts";
-import { Readiness, runProgram, waitFor } from "../service.ts";
+import { Readiness, runProgram, startOpsServer, waitFor } from "../service.ts";
 
 await runProgram("api", async (signal, useLogger) => {
   const config = apiConfig(process.env);
@@ -28,10 +30,8 @@ async function run(config: ApiConfig, logger: Logger, signal: AbortSignal): Prom
     onError: (error) => logger.warn({ err: error }, "database connection lost"),
   });
   stack.defer(() => pool.end());
-  const live = stack.use(
-    redisCounts({ ...config.redis, onError: (error) => logger.debug({ err: error }, "redis connection lost") }),
-  );
   const reader = postgresReader(pool);
+  const live = config.redis && stack.use(await openRedis(config.redis, logger));
   const api = createApi({
     reader,
     live,
@@ -41,11 +41,29 @@ async function run(config: ApiConfig, logger: Logger, signal: AbortSignal): Prom
     now: () => new Date(),
   });
   const server = stack.use(await startHttpServer({ handler: api.callback(), port: config.port }));
+  const tasks = [server.run];
+  if (config.metricsPort !== undefined) {
+    const ops = { port: config.metricsPort, ready: readiness.checks(["postgres"]), metrics, logger };
+    tasks.push(stack.use(await startOpsServer(ops)).run);
+  }
   logger.info({ port: server.port }, "api started");
-  const relay = countsRelay({ reader, live, metrics, logger, sleep, now: () => performance.now() });
-  const relayWhenReady = async (s: AbortSignal) => {
+  const relay = live && countsRelay({ reader, live, metrics, logger, sleep, now: () => performance.now() });
+  tasks.push(async (s) => {
     await waitFor("postgres", () => checkSchema(pool), { readiness, logger, signal: s });
-    await relay(s);
-  };
-  await runTasks([server.run, relayWhenReady], signal);
+    await (relay ?? untilAborted)(s);
+  });
+  await runTasks(tasks, signal);
+}
+
+/** The password is read once: counters are a convenience, and PostgreSQL answers while Redis refuses us. */
+async function openRedis({ passwordFile, ...redis }: RedisConfig, logger: Logger) {
+  const password = passwordFile === undefined ? undefined : (await readFile(passwordFile, "utf8")).trimEnd();
+  return redisCounts({ ...redis, password, onError: (error) => logger.debug({ err: error }, "redis connection lost") });
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

@@ -57,6 +57,7 @@ async function run(config: ProcessorConfig, faults: Faults, logger: Logger, sign
     kafkaLog({
       brokers: brokers.map(({ host, port }) => `${host}:${port}`),
       topic: name,
+      security: config.kafka.security,
       clientId: "alertcast-processor",
       logger,
     }),
@@ -101,6 +102,12 @@ async function run(config: ProcessorConfig, faults: Faults, logger: Logger, sign
 /** T1: with producers' time one wrong clock would move everybody's. */
 function refuseProducerTime(topic: TopicInfo): void {
   if (topic.timestampType === "LogAppendTime") return;
+  if (topic.timestampType === "unknown") {
+    throw new AlertCastError(
+      "invalid",
+      `the user of KAFKA_SASL_USERNAME may not read the configuration of topic ${topic.topic}: it needs DescribeConfigs`,
+    );
+  }
   throw new AlertCastError(
     "invalid",
     `topic ${topic.topic} has message.timestamp.type=${topic.timestampType}; it must be LogAppendTime (kafka-configs --alter --add-config message.timestamp.type=LogAppendTime)`,

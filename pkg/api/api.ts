@@ -12,7 +12,8 @@ import { ticketRouter } from "./ticket-routes.ts";
 
 export interface ApiDeps {
   readonly reader: TicketReader;
-  readonly live: LiveCounts;
+  /** undefined = there are none: PostgreSQL answers. */
+  readonly live: LiveCounts | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** For /readyz. */

@@ -11,7 +11,8 @@ import { readStats } from "./stats.ts";
 
 export interface SeedDeps {
   readonly reader: TicketReader;
-  readonly live: LiveCounts;
+  /** undefined = there are none: PostgreSQL answers. */
+  readonly live: LiveCounts | undefined;
   readonly metrics: Pick<Metrics, "statsServed">;
   readonly now: () => Date;
 }

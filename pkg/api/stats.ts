@@ -8,14 +8,15 @@ export const STALE_AFTER_MS = 10_000;
 
 export interface Stats {
   readonly counts: TicketCounts;
-  readonly source: "redis" | "postgres";
+  readonly source: LiveCounts["source"] | "postgres";
   readonly ageMs: number;
 }
 
 /** Throws `unavailable` when neither can tell. */
-export async function readStats(live: LiveCounts, reader: Pick<TicketReader, "counts">): Promise<Stats> {
-  const fresh = await readLive(live);
-  if (fresh !== undefined) return { counts: fresh.counts, source: "redis", ageMs: fresh.ageMs };
+export async function readStats(live: LiveCounts | undefined, reader: Pick<TicketReader, "counts">): Promise<Stats> {
+  const fresh = live && (await readLive(live));
+  if (live !== undefined && fresh !== undefined)
+    return { counts: fresh.counts, source: live.source, ageMs: fresh.ageMs };
   const { counts } = await reader.counts();
   return { counts, source: "postgres", ageMs: 0 };
 }

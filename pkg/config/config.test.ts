@@ -22,8 +22,11 @@ test("an empty environment gives the contract's defaults", () => {
       topic: "device_events",
       group: "alertcast-processor",
       partitions: 6,
+      security: { tls: undefined, sasl: undefined },
     },
     port: 8081,
+    metricsPort: undefined,
+    createTopic: true,
     simulator: { rate: 0.2, devices: 20, seed: undefined },
   });
   expect(processorConfig({})).toMatchObject({

@@ -1,27 +1,30 @@
 // Declares which environment variables there are, their defaults and ranges, and which service reads which.
 import { LOG_LEVELS, type LogLevel } from "../telemetry/logger.ts";
-import { type Address, type Environment, type Reader, readConfig } from "./read.ts";
+import {
+  type KafkaConnectionConfig,
+  kafkaConnection,
+  type PostgresConfig,
+  postgres,
+  type RedisConfig,
+  redis,
+} from "./connections.ts";
+import { type Environment, optionalPort, port, type Reader, readConfig } from "./read.ts";
 
-export interface KafkaConfig {
-  readonly brokers: readonly Address[];
+export interface KafkaConfig extends KafkaConnectionConfig {
   readonly topic: string;
   readonly group: string;
   /** Partitions of the topic when AlertCast creates it. */
   readonly partitions: number;
 }
 
-export interface PostgresConfig {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-}
-
 export interface IngestorConfig {
   readonly logLevel: LogLevel;
   readonly kafka: KafkaConfig;
   readonly port: number;
+  /** Where /livez, /readyz and /metrics are served too; undefined = on `port` alone. */
+  readonly metricsPort: number | undefined;
+  /** Makes the topic where it is missing. */
+  readonly createTopic: boolean;
   readonly simulator: SimulatorConfig;
 }
 
@@ -46,8 +49,11 @@ export interface ApiConfig {
   readonly logLevel: LogLevel;
   readonly kafka: KafkaConfig;
   readonly postgres: PostgresConfig;
-  readonly redis: Address;
+  /** undefined = there is none: /stats comes from PostgreSQL. */
+  readonly redis: RedisConfig | undefined;
   readonly port: number;
+  /** As the ingestor's. */
+  readonly metricsPort: number | undefined;
 }
 
 /** Everything in one process: no Kafka, PostgreSQL or Redis outside of it. */
@@ -69,6 +75,8 @@ export function ingestorConfig(env: Environment): IngestorConfig {
     logLevel: logLevel(read),
     kafka: kafka(read),
     port: port(read, "INGEST_PORT", 8081),
+    metricsPort: optionalPort(read, "METRICS_PORT"),
+    createTopic: read.boolean("TOPIC_CREATE", true),
     simulator: simulator(read),
   }));
 }
@@ -88,8 +96,9 @@ export function apiConfig(env: Environment): ApiConfig {
     logLevel: logLevel(read),
     kafka: kafka(read),
     postgres: postgres(read),
-    redis: read.address("REDIS_ADDR", "localhost:6379"),
+    redis: redis(read),
     port: port(read, "API_PORT", 8080),
+    metricsPort: optionalPort(read, "METRICS_PORT"),
   }));
 }
 
@@ -111,9 +120,10 @@ export function standaloneConfig(env: Environment): StandaloneConfig {
   }));
 }
 
-function kafka(read: Reader): KafkaConfig {
+/** KAFKA_*, TOPIC_* and CONSUMER_GROUP. */
+export function kafka(read: Reader): KafkaConfig {
   return {
-    brokers: read.addresses("KAFKA_BROKER", "localhost:9092"),
+    ...kafkaConnection(read),
     topic: topic(read),
     group: group(read),
     partitions: partitions(read),
@@ -138,16 +148,6 @@ function partitions(read: Reader): number {
   return read.integer("TOPIC_PARTITIONS", 6, { min: 1, max: 10_000 });
 }
 
-function postgres(read: Reader): PostgresConfig {
-  return {
-    host: read.text("PG_HOST", "localhost"),
-    port: port(read, "PG_PORT", 5432),
-    user: read.text("PG_USER", "alertcast"),
-    password: read.text("PG_PASSWORD", ""),
-    database: read.text("PG_DB", "alertcast"),
-  };
-}
-
 function simulator(read: Reader): SimulatorConfig {
   return {
     rate: read.number("INGEST_RATE", 0.2, { min: 0, max: 100_000 }),
@@ -158,8 +158,4 @@ function simulator(read: Reader): SimulatorConfig {
 
 function logLevel(read: Reader): LogLevel {
   return read.oneOf("LOG_LEVEL", "info", LOG_LEVELS);
-}
-
-function port(read: Reader, name: string, fallback: number): number {
-  return read.integer(name, fallback, { min: 1, max: 65_535 });
 }

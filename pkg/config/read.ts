@@ -24,12 +24,16 @@ export interface TextForm {
 export interface Reader {
   text(name: string, fallback: string, form?: TextForm): string;
   optionalText(name: string): string | undefined;
+  /** @param wanted when it has to be there, after "must be" */
+  required(name: string, wanted: string): string;
   /** Decimal digits only, with a leading minus where the range has one. */
   integer(name: string, fallback: number, range: Range): number;
   optionalInteger(name: string, range: Range): number | undefined;
   number(name: string, fallback: number, range: Range): number;
   /** `true` or `false`. */
   boolean(name: string, fallback: boolean): boolean;
+  /** @param read undefined for a text that is not as `wanted` says */
+  parsed<T>(name: string, fallback: T, wanted: string, read: (text: string) => T | undefined): T;
   oneOf<const T extends string>(name: string, fallback: T, values: readonly T[]): T;
   /** `host:port`; an IPv6 address in brackets. */
   address(name: string, fallback: string): Address;
@@ -46,6 +50,18 @@ export function readConfig<T>(env: Environment, build: (read: Reader) => T): T {
   const config = build(createReader(env, (name, wanted) => problems.push(`${name} must be ${wanted}`)));
   if (problems.length > 0) throw new AlertCastError("invalid", `configuration: ${problems.join("; ")}`);
   return config;
+}
+
+const PORTS: Range = { min: 1, max: 65_535 };
+
+/** A TCP port. */
+export function port(read: Reader, name: string, fallback: number): number {
+  return read.integer(name, fallback, PORTS);
+}
+
+/** A TCP port, or undefined. */
+export function optionalPort(read: Reader, name: string): number | undefined {
+  return read.optionalInteger(name, PORTS);
 }
 
 /** As it is written: `host:port`, an IPv6 address in brackets. */
@@ -80,12 +96,18 @@ function createReader(env: Environment, problem: (name: string, wanted: string) 
         form === undefined || form.form.test(text) ? text : undefined,
       ),
     optionalText: value,
+    required: (name, wanted) => {
+      const text = value(name);
+      if (text === undefined) problem(name, wanted);
+      return text ?? "";
+    },
     integer: (name, fallback, range) => integer<never>(name, fallback, range),
     optionalInteger: (name, range) => integer(name, undefined, range),
     number: (name, fallback, range) =>
       parse(name, fallback, `a number from ${range.min} to ${range.max}`, (text) => inRange(text, NUMBER, range)),
     boolean: (name, fallback) =>
       parse(name, fallback, "true or false", (text) => (text === "true" ? true : text === "false" ? false : undefined)),
+    parsed: parse,
     oneOf: (name, fallback, values) =>
       parse(name, fallback, `one of ${values.join(", ")}`, (text) => values.find((known) => known === text)),
     address: (name, fallback) => addresses(name, fallback, "host:port", true)[0] ?? { host: "", port: 0 },

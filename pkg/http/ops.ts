@@ -9,7 +9,7 @@ export type Checks = Readonly<Record<string, Check>>;
 
 export interface OpsOptions {
   /** What must be there to serve requests, by name. */
-  readonly ready: Checks;
+  readonly ready: Checks | (() => Checks);
   /** What shows that the process itself still works, by name. Default: that it answers. */
   readonly live?: Checks;
   readonly registry: Registry;
@@ -20,7 +20,7 @@ export function createOpsRouter(options: OpsOptions): Router {
   const { ready, live = {}, registry } = options;
   const router = new Router();
   router.get("/livez", (ctx) => report(ctx, "ok", live));
-  router.get("/readyz", (ctx) => report(ctx, "ready", ready));
+  router.get("/readyz", (ctx) => report(ctx, "ready", typeof ready === "function" ? ready() : ready));
   router.get("/metrics", async (ctx) => {
     const text = await registry.metrics();
     ctx.set("Content-Type", registry.contentType);

@@ -33,20 +33,13 @@ export class KafkaAdmin implements AsyncDisposable {
   /** See EventLog.describe. */
   describe(): Promise<TopicInfo> {
     return this.#ask(`describe ${this.#topic}`, async (admin) => {
-      const [cluster, metadata, configs] = await Promise.all([
+      const [cluster, metadata, timestampType] = await Promise.all([
         admin.describeCluster(),
         admin.fetchTopicMetadata({ topics: [this.#topic] }),
-        admin.describeConfigs({
-          includeSynonyms: false,
-          resources: [
-            { type: kafkajs.ConfigResourceTypes.TOPIC, name: this.#topic, configNames: ["message.timestamp.type"] },
-          ],
-        }),
+        timestampTypeOf(admin, this.#topic),
       ]);
-      const entry = configs.resources[0]?.configEntries.find((each) => each.configName === "message.timestamp.type");
       const partitions = metadata.topics[0]?.partitions.length ?? 0;
-      if (entry === undefined || partitions === 0) throw new Error("incomplete answer of the broker");
-      const timestampType = entry.configValue === "LogAppendTime" ? "LogAppendTime" : "CreateTime";
+      if (partitions === 0) throw new Error("incomplete answer of the broker");
       return { clusterId: cluster.clusterId, topic: this.#topic, partitions, timestampType };
     });
   }
@@ -86,6 +79,23 @@ export class KafkaAdmin implements AsyncDisposable {
   #open(): Session {
     this.#session ??= openSession(this.#connection, this.#timeoutMs);
     return this.#session;
+  }
+}
+
+/** "unknown" for a user who may use the topic but not read its configuration. */
+async function timestampTypeOf(admin: Admin, topic: string): Promise<TopicInfo["timestampType"]> {
+  const name = "message.timestamp.type";
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: [name] }],
+    });
+    const entry = resources[0]?.configEntries.find((each) => each.configName === name);
+    if (entry === undefined) throw new Error("incomplete answer of the broker");
+    return entry.configValue === "LogAppendTime" ? "LogAppendTime" : "CreateTime";
+  } catch (error) {
+    if (protocolErrorType(error) === "TOPIC_AUTHORIZATION_FAILED") return "unknown";
+    throw error;
   }
 }
 

@@ -1,14 +1,15 @@
 // How every kafkajs client of ours is made: quiet, without topic creation, its sockets in our hands. Keeps no state of the log.
 
 import "./kafka-fixes.ts";
+import { readFileSync } from "node:fs";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import kafkajs, {
   type ISocketFactoryArgs,
   type Kafka,
-  type KafkaConfig,
   type LogEntry,
   type RetryOptions,
+  type SASLOptions,
 } from "kafkajs";
 import { AlertCastError, messageOf } from "../errors.ts";
 
@@ -17,13 +18,26 @@ export interface KafkaLogger {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
+/** TLS and credentials, both kept in files that may change: an authority is read for each connection, a password for each client. */
+export interface KafkaSecurity {
+  /** Without a file the machine's own authorities are trusted. */
+  readonly tls?: { readonly caFile?: string | undefined } | undefined;
+  readonly sasl?:
+    | {
+        readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+        readonly username: string;
+        readonly passwordFile: string;
+      }
+    | undefined;
+}
+
 /** How to reach the cluster. */
 export interface KafkaConnection {
   /** `host:port` of at least one broker. */
   readonly brokers: readonly string[];
   readonly clientId: string;
-  /** TLS and credentials, in the form kafkajs has. */
-  readonly security?: Pick<KafkaConfig, "ssl" | "sasl">;
+  /** Plaintext without it. */
+  readonly security?: KafkaSecurity;
   /** Nothing is logged without it. */
   readonly logger?: KafkaLogger;
 }
@@ -47,8 +61,10 @@ export interface KafkaClient {
 export function newClient(connection: KafkaConnection, tuning: ClientTuning): KafkaClient {
   const sockets = new Set<Socket>();
   let isCut = false;
+  const { tls, sasl } = connection.security ?? {};
   const kafka = new kafkajs.Kafka({
-    ...connection.security,
+    ...(tls !== undefined && { ssl: {} }),
+    ...(sasl !== undefined && { sasl: credentials(sasl) }),
     brokers: [...connection.brokers],
     clientId: connection.clientId,
     connectionTimeout: 3_000,
@@ -62,7 +78,7 @@ export function newClient(connection: KafkaConnection, tuning: ClientTuning): Ka
       connection.logger?.warn({ ...fields, namespace: entry.namespace }, `kafkajs: ${message}`);
     },
     socketFactory: (args) => {
-      const socket = openSocket(args);
+      const socket = openSocket(args, tls?.caFile);
       if (isCut) socket.destroy(new Error("the client was cut off"));
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
@@ -76,11 +92,30 @@ export function newClient(connection: KafkaConnection, tuning: ClientTuning): Ka
   return { kafka, cut };
 }
 
-function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
+function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs, caFile: string | undefined): Socket {
   const socket = ssl
-    ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect)
+    ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...authority(caFile) }, onConnect)
     : connectTcp({ host, port }, onConnect);
   return socket.setKeepAlive(true, 30_000).setNoDelay(true);
+}
+
+/** Read anew for each connection: a cluster's authority is replaced while we run. */
+function authority(caFile: string | undefined): { ca?: Buffer } {
+  return caFile === undefined ? {} : { ca: readSecret(caFile) };
+}
+
+function credentials({ mechanism, username, passwordFile }: NonNullable<KafkaSecurity["sasl"]>): SASLOptions {
+  const password = readSecret(passwordFile).toString("utf8").trimEnd();
+  return { mechanism, username, password } as SASLOptions;
+}
+
+/** Throws `unavailable`: a Secret may be mounted, or written, after we have started. */
+function readSecret(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new AlertCastError("unavailable", `cannot read ${file}`, { cause });
+  }
 }
 
 /** Anything thrown by kafkajs as `unavailable`; our own errors stay what they are. */

@@ -37,7 +37,7 @@ export interface TopicInfo {
   readonly clusterId: string;
   readonly topic: string;
   readonly partitions: number;
-  readonly timestampType: "LogAppendTime" | "CreateTime";
+  readonly timestampType: "LogAppendTime" | "CreateTime" | "unknown";
 }
 
 /** Oldest offset still there and the offset the next record will get. */

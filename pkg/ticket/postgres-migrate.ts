@@ -1,5 +1,6 @@
 // Brings a database to the newest schema: numbered SQL files, each in one transaction, under a lock, once.
-// Never goes back, and never touches a database that is newer than this program.
+// Never goes back. A database that is newer than this program is left as it is, and good enough: what a version no longer
+// needs is dropped only two versions later, so that the one before can be put back.
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import type pg from "pg";
@@ -68,7 +69,7 @@ export async function loadMigrations(folder: URL = FOLDER): Promise<Migration[]>
 /**
  * Applies what is missing, in order. Running it again, or several times at once, is harmless.
  * @returns the migrations that this call applied
- * @throws `conflict` when the database is newer than this program or was made by other files; `unavailable`
+ * @throws `conflict` when the database was made by other files; `unavailable`
  */
 export async function migrate(pool: pg.Pool, options: MigrateOptions = {}): Promise<Migration[]> {
   const migrations = options.migrations ?? (await loadMigrations());
@@ -150,14 +151,16 @@ function isUndefinedTable(error: unknown): boolean {
 /** The migrations still to apply; throws `conflict` when what was applied is not the beginning of ours. */
 function missingOf(migrations: readonly Migration[], applied: readonly Applied[]): Migration[] {
   const ours = new Map(migrations.map((migration) => [migration.version, migration]));
+  const last = Math.max(0, ...ours.keys());
   let newest = 0;
   for (const theirs of applied) {
     newest = Math.max(newest, theirs.version);
+    if (theirs.version > last) continue;
     const own = ours.get(theirs.version);
     if (own === undefined) {
       throw new AlertCastError(
         "conflict",
-        `the database has migration ${label(theirs)}, which this program does not know: run a newer alertcast`,
+        `the database has migration ${label(theirs)}, which this program does not have`,
       );
     }
     if (own.checksum !== theirs.checksum) {

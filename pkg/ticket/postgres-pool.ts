@@ -1,5 +1,7 @@
 // The one way to a PostgreSQL connection: every timeout set, every lost connection heard, driver errors translated.
 // Never decides what is asked of the database.
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { AlertCastError } from "../errors.ts";
 
@@ -9,7 +11,13 @@ export interface PoolOptions {
   readonly port: number;
   readonly user: string;
   readonly password: string;
+  /** A file that holds the password, read for each connection; wins over `password`. */
+  readonly passwordFile?: string | undefined;
   readonly database: string;
+  /** As libpq's: `require` encrypts without asking who answers, `verify-full` checks it. Default disable. */
+  readonly sslMode?: "disable" | "require" | "verify-full";
+  /** Authorities that `verify-full` trusts, PEM; default the machine's own. Read for each pool. */
+  readonly sslCaFile?: string | undefined;
   /** Shown in pg_stat_activity, such as `alertcast-api`. */
   readonly applicationName: string;
   /** Called when a connection is lost outside of a query; that connection is replaced when next needed. */
@@ -37,7 +45,8 @@ export function createPool(options: PoolOptions): pg.Pool {
     host: options.host,
     port: options.port,
     user: options.user,
-    password: options.password,
+    password: passwordOf(options),
+    ssl: sslOf(options),
     database: options.database,
     application_name: options.applicationName,
     max: options.maxConnections ?? 10,
@@ -61,6 +70,17 @@ export function createPool(options: PoolOptions): pg.Pool {
   });
   pool.on("error", () => undefined);
   return pool;
+}
+
+function passwordOf({ password, passwordFile }: PoolOptions): string | (() => Promise<string>) {
+  if (passwordFile === undefined) return password;
+  return async () => (await readFile(passwordFile, "utf8")).trimEnd();
+}
+
+function sslOf({ sslMode = "disable", sslCaFile }: PoolOptions): pg.PoolConfig["ssl"] {
+  if (sslMode === "disable") return false;
+  if (sslMode === "require") return { rejectUnauthorized: false };
+  return { rejectUnauthorized: true, ...(sslCaFile !== undefined && { ca: readFileSync(sslCaFile, "utf8") }) };
 }
 
 const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") => {
