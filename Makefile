@@ -11,7 +11,7 @@ IN := . scripts/env.sh;
 # kafkajs asks Node for timers of negative length; Node's warning about it says nothing that a reader could act on.
 VITEST := exec node --disable-warning=TimeoutNegativeWarning node_modules/vitest/vitest.mjs run
 
-.PHONY: help run test test-unit check check-types check-lint check-imports check-unused format bench up down setup services clean
+.PHONY: help run test test-image test-unit check check-types check-lint check-imports check-unused format bench up down setup services clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -20,7 +20,11 @@ run: setup ## Run everything in one process (data in DATA_DIR, default ./data)
 	@exec bin/alertcast standalone --data "$(DATA_DIR)" $(ARGS)
 
 test: setup services ## Run all tests, with real Kafka, PostgreSQL and Redis
-	@$(IN) mkdir -p .reports; $(VITEST) --reporter=default --reporter=json --outputFile.json=.reports/vitest.json $(ARGS)
+	@$(IN) mkdir -p .reports; $(VITEST) --project unit --project integration --reporter=default --reporter=json --outputFile.json=.reports/vitest.json $(ARGS)
+
+test-image: setup ## Build the image and bring up docker-compose.yml on a Docker engine (as root one is installed where none runs)
+	@scripts/setup-docker.sh
+	@$(IN) mkdir -p .reports; $(VITEST) --project image --reporter=default --reporter=json --outputFile.json=.reports/vitest-image.json $(ARGS)
 
 test-unit: setup ## Run the tests that need no service
 	@$(IN) $(VITEST) --project unit $(ARGS)

@@ -34,6 +34,17 @@ export default defineConfig({
           ...(skipped && { testNamePattern: /(?!)/ }),
         },
       },
+      {
+        test: {
+          name: "image",
+          include: ["test/image/**/*.image.test.ts"],
+          // They share one Docker engine. The first build is long, where the bases' packages are not there yet.
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+          testTimeout: 600_000,
+          hookTimeout: 1_800_000,
+        },
+      },
     ],
   },
 });

@@ -26,30 +26,9 @@ if is_built; then exit 0; fi
 export CGO_ENABLED=0
 # Unoptimised code compiles sooner; what it costs the tests was not to be seen.
 flags='-gcflags=all=-N -l'
-# Programs whose modules cannot be installed by name (they replace modules): a module of our own that needs them.
-# $1 = folder, then the programs' packages; go.mod is there already.
-build() {
-  folder=$1
-  shift
-  cd "$folder"
-  {
-    printf '//go:build tools\n\npackage tools\n\nimport (\n'
-    for package in "$@"; do printf '\t_ "%s"\n' "$package"; done
-    printf ')\n'
-  } >tools.go
-  go mod tidy
-  mkdir -p out
-  # In one build, so that packages of several programs are compiled once.
-  go build -trimpath "$flags" -ldflags "-s -w $ldflags" -o out/ "$@"
-}
-
 if [ ! -x "$bin/etcd" ]; then
   echo "alertcast: building etcd $ETCD_VERSION" >&2
-  mkdir -p "$work/etcd"
-  printf 'module alertcast.dev/etcd\ngo 1.26\nrequire go.etcd.io/etcd/server/v3 v%s\n' "$ETCD_VERSION" >"$work/etcd/go.mod"
-  ldflags=""
-  build "$work/etcd" go.etcd.io/etcd/server/v3
-  mv "$work/etcd/out/v3" "$bin/etcd" 2>/dev/null || mv "$work/etcd/out/server" "$bin/etcd"
+  scripts/build-go-program.sh "$bin/etcd" go.etcd.io/etcd/server/v3 "v$ETCD_VERSION"
 fi
 
 echo "alertcast: building the control plane of Kubernetes $KUBERNETES_VERSION (long, when nothing of it is cached)" >&2
@@ -64,6 +43,20 @@ done >>go.mod
 version=k8s.io/component-base/version
 minor=${KUBERNETES_VERSION#*.}
 ldflags="-X $version.gitVersion=v$KUBERNETES_VERSION -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
-build "$work/kubernetes" k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kube-controller-manager
+cat >tools.go <<GO
+//go:build tools
+
+package tools
+
+import (
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+)
+GO
+go mod tidy
+mkdir -p out
+# In one build, so that packages of both are compiled once.
+go build -trimpath "$flags" -ldflags "-s -w $ldflags" -o out/ \
+  k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kube-controller-manager
 mv out/kube-apiserver out/kube-controller-manager "$bin/"
 echo "alertcast: the control plane is in $bin" >&2
