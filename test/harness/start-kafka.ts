@@ -14,8 +14,19 @@ const READY_DEADLINE_MS = 180_000;
 const LOG_CONFIG = join(import.meta.dirname, "kafka", "log4j2.properties");
 const QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"];
 
+/** What a broker has besides its plaintext listener. */
+export interface KafkaExtras {
+  /** Added to `listeners`, such as `SECURE://127.0.0.1:9093`, with its entry of the security protocol map. */
+  readonly listener: string;
+  readonly protocol: string;
+  /** Lines of server.properties. */
+  readonly config: string;
+  /** Arguments of the storage tool's format, such as `--add-scram ...`. */
+  readonly format: readonly string[];
+}
+
 /** Starts a broker; resolves when a record went through a new topic and a consumer group. `address` is host:port. */
-export async function startKafka(options: StartOptions): Promise<StartedServer> {
+export async function startKafka(options: StartOptions, extras?: KafkaExtras): Promise<StartedServer> {
   const java = javaCommand();
   const libs = kafkaLibs();
   if (!java || !libs) throw new Error("java or the Kafka jars are missing: run scripts/setup-services.sh");
@@ -24,12 +35,12 @@ export async function startKafka(options: StartOptions): Promise<StartedServer> 
   const classPath = ["-cp", join(libs, "*"), `-Dlog4j2.configurationFile=${LOG_CONFIG}`, "-Dlog4j2.disableJmx=true"];
   const port = await freePort();
   await mkdir(folder, { recursive: true });
-  await writeFile(config, brokerConfig(folder, port, await freePort()));
+  await writeFile(config, brokerConfig(folder, port, await freePort(), extras));
   const id = randomBytes(16);
   // An id that begins with "-" would be taken for an option by Kafka's tool.
   id.writeUInt8(id.readUInt8(0) & 0x7f, 0);
   const clusterId = id.toString("base64url");
-  const format = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", config];
+  const format = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", config, ...(extras?.format ?? [])];
   await promisify(execFile)(java, [...QUICK_START, ...classPath, ...format]);
 
   const address = `127.0.0.1:${port}`;
@@ -47,15 +58,17 @@ export async function startKafka(options: StartOptions): Promise<StartedServer> 
   return { address, server };
 }
 
-function brokerConfig(folder: string, port: number, controllerPort: number): string {
+function brokerConfig(folder: string, port: number, controllerPort: number, extras?: KafkaExtras): string {
+  const also = (text: string | undefined) => (text === undefined ? "" : `,${text}`);
   return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${also(extras?.listener)}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}${also(extras?.listener)}
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${also(extras?.protocol)}
 log.dirs=${join(folder, "data")}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -71,7 +84,7 @@ auto.create.topics.enable=false
 num.network.threads=2
 num.io.threads=2
 log.cleaner.dedupe.buffer.size=16777216
-`;
+${extras?.config ?? ""}`;
 }
 
 // A broker that answers metadata may still refuse records and groups, so only a whole round trip counts.

@@ -1,6 +1,6 @@
 // Starts a real PostgreSQL with its data in a given folder.
 import { execFile, execFileSync } from "node:child_process";
-import { chown, mkdir } from "node:fs/promises";
+import { chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -12,7 +12,10 @@ import { waitFor } from "./wait.ts";
 const READY_DEADLINE_MS = 120_000;
 const USER = "alertcast";
 
-/** Starts a server that trusts connections from 127.0.0.1; resolves when it answers. `address` is a connection URL. */
+/** Only the tests' own user is trusted: roles that a test makes have to show their password. */
+const ACCESS = `host all ${USER} 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n`;
+
+/** Starts a server on 127.0.0.1 that trusts its superuser; resolves when it answers. `address` is a connection URL. */
 export async function startPostgres(options: StartOptions): Promise<StartedServer> {
   const bin = postgresFolder();
   if (!bin) throw new Error("PostgreSQL is missing: run scripts/setup-services.sh");
@@ -26,6 +29,7 @@ export async function startPostgres(options: StartOptions): Promise<StartedServe
     ["-D", data, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"],
     { ...owner, cwd: folder, env: { PATH: process.env.PATH, LC_ALL: "C" } },
   );
+  await writeFile(join(data, "pg_hba.conf"), ACCESS);
 
   const port = await freePort();
   const address = `postgres://${USER}@127.0.0.1:${port}/postgres`;
