@@ -49,8 +49,7 @@ export async function waitFor<T>(
     } catch (error) {
       if (!hasCode(error, "unavailable")) throw error;
       deps.readiness.set(what, messageOf(error));
-      if (n === 1 || n % 20 === 0)
-        deps.logger.warn({ dependency: what, error: messageOf(error) }, "waiting for a dependency");
+      if (n === 1 || n % 20 === 0) deps.logger.warn({ dependency: what, err: error }, "waiting for a dependency");
     }
     await sleep(pauseMs, deps.signal);
     if (deps.signal.aborted) throw new AlertCastError("unavailable", `stopped while waiting for ${what}`);

@@ -92,7 +92,7 @@ async function patiently<T>(what: string, logger: Logger, signal: AbortSignal, w
         throw new AlertCastError("internal", `not done in time: ${messageOf(error)}`, { cause: error });
       }
       if (attempt === 1 || attempt % 20 === 0) {
-        logger.warn({ dependency: what, error: messageOf(error) }, "waiting for a dependency");
+        logger.warn({ dependency: what, err: error }, "waiting for a dependency");
       }
     }
     await pause(PAUSE_MS, undefined, { signal }).catch(() => undefined);

@@ -1,5 +1,5 @@
 // Tries again what failed because a dependency was away; anything else is thrown at once.
-import { AlertCastError, hasCode, messageOf } from "../errors.ts";
+import { AlertCastError, hasCode } from "../errors.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 const FIRST_PAUSE_MS = 100;
@@ -39,7 +39,7 @@ export async function withRetries<T>(
       onFailure?.();
       if (signal.aborted) throw new AlertCastError("unavailable", `${what} given up: stopping`, { cause: error });
       if (attempt === 1 || attempt % 20 === 0) {
-        deps.logger.warn({ what, attempt, error: messageOf(error) }, "dependency away, trying again");
+        deps.logger.warn({ what, attempt, err: error }, "dependency away, trying again");
       }
     }
     await pause(pauseMs, signal);

@@ -10,7 +10,7 @@ const DEVICES = 20_000;
 const ROUNDS = 10;
 const LATE_MS = 20;
 const COMMITTED = /alertcast_batches_finished_total\{outcome="committed"\} [1-9]/;
-/** A killed member is given up after 10 s; what is above that is the machine's slowness. */
+/** A killed member is given up after 8 s; what is above that is the machine's slowness. */
 const STANDSTILL_BOUND_MS = 120_000;
 
 /** Watches how long a partition that has records to apply does not move. */
