@@ -9,22 +9,25 @@ export interface Faults {
   readonly failpoint: ((name: FailpointName) => Promise<void>) | undefined;
   readonly fenced: boolean;
   readonly repeatCheck: boolean;
+  /** Waits as long as so many entries are to cost; set when they are to cost anything. */
+  readonly perEntries: ((entries: number) => Promise<void>) | undefined;
   /** As ordered; empty = none. */
   readonly ordered: readonly string[];
 }
 
+const COST = /^cost@entry#(\d{1,7})us$/;
 const POINT = /^(kill|stop)@(after-begin|before-commit|after-commit|before-kafka-commit)#(\d{1,6})$/;
 
 /**
  * Reads a list like `kill@before-commit#3,no-fence`: SIGKILL or SIGSTOP at the third time a point is reached; `no-fence`
- * and `no-repeat-check` take a safeguard out.
+ * and `no-repeat-check` take a safeguard out; `cost@entry#250us` makes each entry cost so much, one after the other.
  * @throws AlertCastError `invalid`
  */
 export function readFaults(text: string | undefined): Faults {
   const ordered = (text ?? "").split(",").filter((part) => part !== "");
   const points: { signal: "SIGKILL" | "SIGSTOP"; name: string; left: number }[] = [];
   for (const part of ordered) {
-    if (part === "no-fence" || part === "no-repeat-check") continue;
+    if (part === "no-fence" || part === "no-repeat-check" || COST.test(part)) continue;
     const match = POINT.exec(part);
     if (match === null) throw new AlertCastError("invalid", `ALERTCAST_FAULTS: cannot read ${JSON.stringify(part)}`);
     points.push({
@@ -45,7 +48,19 @@ export function readFaults(text: string | undefined): Faults {
   return {
     failpoint: points.length === 0 ? undefined : failpoint,
     fenced: !ordered.includes("no-fence"),
+    perEntries: costs(ordered),
     repeatCheck: !ordered.includes("no-repeat-check"),
     ordered,
+  };
+}
+
+/** A process does one thing at a time: the costs of its partitions queue up, and take no processor time. */
+function costs(ordered: readonly string[]): Faults["perEntries"] {
+  const costUs = ordered.map((part) => Number(COST.exec(part)?.[1] ?? 0)).reduce((sum, us) => sum + us, 0);
+  if (costUs === 0) return undefined;
+  let freeAtMs = 0;
+  return async (entries) => {
+    freeAtMs = Math.max(freeAtMs, performance.now()) + (entries * costUs) / 1000;
+    await new Promise((resolve) => setTimeout(resolve, freeAtMs - performance.now()));
   };
 }

@@ -94,6 +94,7 @@ async function run(config: ProcessorConfig, faults: Faults, logger: Logger, sign
     },
     now: Date.now,
     ...(failpoint === undefined ? {} : { failpoint }),
+    ...(faults.perEntries === undefined ? {} : { perEntries: faults.perEntries }),
   });
   logger.info({ topic: topic.topic, partitions: topic.partitions, group, ruleSetId }, "processor started");
   await runTasks([server.run, (s) => processor.run(s)], signal);

@@ -76,4 +76,6 @@ export interface ProcessorDeps {
   /** Wall clock, ms; used for snapshots and durations only. */
   readonly now: () => number;
   readonly failpoint?: (name: "before-kafka-commit") => Promise<void>;
+  /** A cost that a test gives to so many entries. */
+  readonly perEntries?: (entries: number) => Promise<void>;
 }

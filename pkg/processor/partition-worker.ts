@@ -5,6 +5,7 @@ import type { Detector } from "../rule/detect.ts";
 import type { Commit, PartitionKey } from "../ticket/store.ts";
 import { applyRecord } from "./apply-record.ts";
 import { BatchQueue } from "./batch-queue.ts";
+import type { BusyClock } from "./busy-clock.ts";
 import type { Place } from "./decode-record.ts";
 import type { ProcessorDeps, WorkerState } from "./deps.ts";
 import { Pending } from "./pending.ts";
@@ -50,15 +51,16 @@ export class PartitionWorker {
   #waitsSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #snapshots: SnapshotSchedule;
-  /** Ms of work and entries since it was last asked for. */
-  #busyMs = 0;
-  #busyEntries = 0;
+  readonly #busy: BusyClock;
+  /** Entries since it was last asked for. */
+  #doneEntries = 0;
   readonly ended: Promise<void>;
 
-  constructor(deps: ProcessorDeps, partition: number, control: WorkerControl) {
+  constructor(deps: ProcessorDeps, partition: number, control: WorkerControl, busy: BusyClock) {
     this.partition = partition;
     this.#deps = deps;
     this.#control = control;
+    this.#busy = busy;
     this.#key = { group: deps.group, topic: deps.topic.topic, partition };
     this.#queue = new BatchQueue(deps.limits.queuedBytes, control);
     this.#snapshots = new SnapshotSchedule(deps.limits, deps.now);
@@ -82,12 +84,11 @@ export class PartitionWorker {
     return this.#isWorking || this.#queue.length > 0 ? undefined : this.#readTo;
   }
 
-  /** Work done since the last call, for the scaler. */
-  takeBusy(): { busyMs: number; n: number } {
-    const taken = { busyMs: Math.round(this.#busyMs), n: this.#busyEntries };
-    this.#busyMs = 0;
-    this.#busyEntries = 0;
-    return taken;
+  /** Entries that went through the rules since the last call. */
+  takeDone(): number {
+    const done = this.#doneEntries;
+    this.#doneEntries = 0;
+    return done;
   }
 
   /** Queues a fetched batch; asks the log to pause when the queue is full. */
@@ -211,17 +212,17 @@ export class PartitionWorker {
       const isLast = from + SLICE_RECORDS >= records.length;
       this.#detect(slice, isLast ? batch.nextOffset : (slice.at(-1)?.offset ?? 0) + 1);
       this.#pump();
+      if (this.#deps.perEntries !== undefined) await this.#busy.during(this.#deps.perEntries(slice.length));
       if (!isLast) await new Promise((resolve) => setImmediate(resolve));
     }
     if (records.length === 0) this.#moveTo(batch.nextOffset);
     const durationMs = this.#deps.now() - startedMs;
-    this.#busyMs += durationMs;
-    this.#busyEntries += records.length;
+    this.#doneEntries += records.length;
     this.#deps.metrics.detected(durationMs);
     if (this.#detector !== undefined) this.#deps.metrics.counted(this.#detector.takeCounts());
     this.#pump();
     while (this.#isFull() && this.#committing !== undefined && !this.#abort.signal.aborted) {
-      await this.#committing;
+      await this.#busy.during(this.#committing);
     }
   }
 

@@ -1,6 +1,7 @@
 // The processor service: a member of the consumer group that runs one worker per partition it was given.
 import { AlertCastError, hasCode, messageOf } from "../errors.ts";
 import type { LogConsumer, OffsetCommit } from "../log/log.ts";
+import { BusyClock } from "./busy-clock.ts";
 import type { ProcessorDeps, WorkerState } from "./deps.ts";
 import { PartitionWorker } from "./partition-worker.ts";
 import { pause } from "./retry.ts";
@@ -100,18 +101,40 @@ async function watchForStalls(deps: ProcessorDeps, members: Members, signal: Abo
   }
 }
 
+interface Moved {
+  readonly partition: number;
+  readonly offset: number;
+  /** Entries done. */
+  readonly n: number;
+}
+
+/**
+ * The process' busy time, dealt out by entries: the sum over a process' partitions of n / busyMs is what it could do if it
+ * were busy all the time, which is what the scaler wants to know (`{busyMs, n}`, since the commit before).
+ */
+function shareBusy(moved: readonly Moved[], busyMs: number): OffsetCommit[] {
+  const total = moved.reduce((sum, { n }) => sum + n, 0);
+  return moved.map(({ partition, offset, n }) => ({
+    partition,
+    offset,
+    metadata: JSON.stringify({ busyMs: total === 0 ? 0 : Math.round((busyMs * n) / total), n }),
+  }));
+}
+
 /** The workers of the partitions that are ours. */
 class Members {
   readonly #deps: ProcessorDeps;
   readonly #workers = new Map<number, PartitionWorker>();
   readonly #stopping = new Map<number, Promise<void>>();
   readonly #stored = new Map<number, number>();
+  readonly #busy: BusyClock;
   #assigned: ReadonlySet<number> = new Set();
   #consumer: LogConsumer | undefined;
   #ended = false;
 
   constructor(deps: ProcessorDeps) {
     this.#deps = deps;
+    this.#busy = new BusyClock(deps.now, () => performance.eventLoopUtilization().active);
   }
 
   use(consumer: LogConsumer): void {
@@ -134,14 +157,15 @@ class Members {
   }
 
   offsetsToStore(): OffsetCommit[] {
-    const offsets: OffsetCommit[] = [];
+    const moved: Moved[] = [];
     for (const [partition, worker] of this.#workers) {
       const { nextOffset, phase } = worker.state;
       if (phase === "claiming" || this.#stored.get(partition) === nextOffset) continue;
       this.#stored.set(partition, nextOffset);
-      offsets.push({ partition, offset: nextOffset, metadata: JSON.stringify(worker.takeBusy()) });
+      moved.push({ partition, offset: nextOffset, n: worker.takeDone() });
     }
-    return offsets;
+    if (moved.length === 0) return [];
+    return shareBusy(moved, this.#busy.take());
   }
 
   async stopAll(): Promise<void> {
@@ -163,11 +187,12 @@ class Members {
   async #add(partition: number): Promise<void> {
     await this.#stopping.get(partition);
     if (this.#ended || !this.#assigned.has(partition) || this.#workers.has(partition)) return;
-    const worker = new PartitionWorker(this.#deps, partition, {
-      seek: (offset) => this.#consumer?.seek(partition, offset),
+    const control = {
+      seek: (offset: number) => this.#consumer?.seek(partition, offset),
       pause: () => this.#consumer?.pause(partition),
       resume: () => this.#consumer?.resume(partition),
-    });
+    };
+    const worker = new PartitionWorker(this.#deps, partition, control, this.#busy);
     this.#workers.set(partition, worker);
   }
 }
