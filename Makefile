@@ -11,7 +11,7 @@ IN := . scripts/env.sh;
 # kafkajs asks Node for timers of negative length; Node's warning about it says nothing that a reader could act on.
 VITEST := exec node --disable-warning=TimeoutNegativeWarning node_modules/vitest/vitest.mjs run
 
-.PHONY: help run test test-image test-unit check check-types check-lint check-imports check-unused format bench up down setup services clean
+.PHONY: help run test test-image test-unit check check-types check-lint check-imports check-unused format bench bench-scaler up down setup services clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ format: setup ## Format the code and apply the linter's safe fixes
 
 bench: setup services ## Run the benchmarks
 	@$(IN) exec node bench/main.ts $(ARGS)
+
+bench-scaler: setup ## Compare the scaler's decisions with KEDA's formula over simulated loads (some minutes)
+	@$(IN) exec node bench/scaler/main.ts
 
 up: setup services ## Start Kafka, PostgreSQL and Redis alone; prints their addresses as NAME=value lines
 	@$(IN) exec node --disable-warning=TimeoutNegativeWarning test/harness/up.ts up

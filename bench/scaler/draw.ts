@@ -1,0 +1,68 @@
+// Draws the front as SVG: violation minutes against replica hours, one panel for each commit interval. No library: two scales
+// and some circles.
+export interface Point {
+  readonly name: string;
+  readonly commit: number;
+  readonly violationMinutes: number;
+  readonly replicaHours: number;
+  readonly rebalances: number;
+  readonly front: boolean;
+  readonly chosen: boolean;
+}
+
+const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [460, 360, 60, 40, 50];
+
+/** The picture, as a file's text. */
+export function drawFront(points: readonly Point[]): string {
+  const commits = [...new Set(points.map(({ commit }) => commit))];
+  const panels = commits.map((commit, i) =>
+    panel(
+      points.filter((p) => p.commit === commit),
+      commit,
+      i * WIDTH,
+    ),
+  );
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH * commits.length} ${HEIGHT}" font-family="sans-serif" font-size="11">
+<rect width="100%" height="100%" fill="#fff"/>
+${panels.join("\n")}
+</svg>
+`;
+}
+
+function panel(points: readonly Point[], commit: number, x0: number): string {
+  const x = scale(
+    points.map((p) => p.replicaHours),
+    x0 + LEFT,
+    x0 + WIDTH - 20,
+  );
+  const y = scale(
+    points.map((p) => p.violationMinutes),
+    HEIGHT - BOTTOM,
+    TOP,
+  );
+  const marks = points.map((p) => {
+    const colour = p.name.startsWith("ours") ? "#1565c0" : "#c62828";
+    const dot = `<circle cx="${x.at(p.replicaHours)}" cy="${y.at(p.violationMinutes)}" r="${p.chosen ? 6 : 4}" fill="${p.front ? colour : "#fff"}" stroke="${colour}"><title>${p.name}: ${p.rebalances} rebalances</title></circle>`;
+    const label = p.chosen || !p.name.startsWith("ours");
+    const text = `<text x="${x.at(p.replicaHours) + 8}" y="${y.at(p.violationMinutes) - 6}" fill="${colour}">${p.name} (${p.rebalances})</text>`;
+    return label ? dot + text : dot;
+  });
+  const base = HEIGHT - BOTTOM;
+  const ticks = [
+    ...x.ticks.map((t) => `<text x="${x.at(t)}" y="${base + 16}" text-anchor="middle">${t}</text>`),
+    ...y.ticks.map((t) => `<text x="${x0 + LEFT - 6}" y="${y.at(t) + 4}" text-anchor="end">${t}</text>`),
+  ];
+  return `<text x="${x0 + LEFT}" y="20" font-size="13">commit every ${commit} s (rebalances in brackets; filled = on the front)</text>
+<path d="M${x0 + LEFT} ${TOP}V${base}H${x0 + WIDTH - 20}" fill="none" stroke="#888"/>
+<text x="${x0 + WIDTH / 2}" y="${HEIGHT - 12}" text-anchor="middle">replica hours</text>
+<text x="${x0 + 14}" y="${HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 ${x0 + 14} ${HEIGHT / 2})">violation minutes</text>
+${ticks.join("")}
+${marks.join("\n")}`;
+}
+
+function scale(values: readonly number[], from: number, to: number) {
+  const most = Math.max(1, ...values) * 1.1;
+  const step = 10 ** Math.floor(Math.log10(most / 2));
+  const ticks = Array.from({ length: 6 }, (_, i) => Math.round((most / 5 / step) * i) * step).filter((t) => t <= most);
+  return { at: (value: number) => Math.round(from + (value / most) * (to - from)), ticks: [...new Set(ticks)] };
+}

@@ -1,0 +1,86 @@
+// What one replica can do, in records per second: learned from what busy replicas say of themselves, or from the throughput of
+// those that have more than they can do. Never from a group that has just been dealt anew.
+import type { Observation, ScalerSpec } from "./model.ts";
+
+/** A sample counts fully after about this time, s. */
+const LEARN_S = 60;
+/** Replicas that are less busy than this say little about what they could do: most of their time is overhead. */
+const BUSY_ENOUGH = 0.2;
+/** An unlearned replica is taken to do this many times what one was seen to do. */
+const HOPE = 1.5;
+/** What saturated members do may exceed what they say by this before it is believed instead. */
+const DISBELIEF = 1.15;
+
+export interface CapacityInput {
+  readonly spec: ScalerSpec["capacity"];
+  /** How often replicas commit, s: what they say of themselves is about such an interval. */
+  readonly commitSeconds: number;
+  readonly observation: Observation;
+  /** By partition key: records committed per second, and whether it has a backlog. */
+  readonly partitions: ReadonlyMap<string, { readonly throughput: number | undefined; readonly backlog: number }>;
+  readonly rate: number | undefined;
+  readonly best: number;
+  readonly seconds: number;
+  /** The group is stable and was not dealt anew a moment ago. */
+  readonly settled: boolean;
+}
+
+export interface Capacity {
+  /** Learned; undefined = not yet. */
+  readonly rate: number | undefined;
+  readonly best: number;
+}
+
+/** What is known after this look. */
+export function learn(input: CapacityInput): Capacity {
+  const { rate, best, seconds, settled, spec } = input;
+  const members = memberThroughputs(input);
+  const nowBest = settled ? Math.max(best, ...members.map((m) => m.throughput)) : best;
+  if (!settled || seconds <= 0) return { rate, best: nowBest };
+  const saturated = median(members.filter((m) => m.saturated).map((m) => m.throughput));
+  const told = spec.mode === "KafkaOnly" ? undefined : toldRate(input);
+  const sample = spec.mode === "Busy" ? told : lesser(told, saturated);
+  if (sample === undefined || !(sample > 0)) return { rate, best: nowBest };
+  // The first sample is believed; later ones move it.
+  const weight = rate === undefined ? 1 : 1 - Math.exp(-seconds / LEARN_S);
+  return { rate: (rate ?? sample) + weight * (sample - (rate ?? sample)), best: nowBest };
+}
+
+/** Records/s to plan with: learned, declared, or hoped for. 0 = nothing is known at all. */
+export function planningRate({ rate, best }: Capacity, spec: ScalerSpec["capacity"]): number {
+  return rate ?? spec.initialPerReplica ?? best * HOPE;
+}
+
+/** What the replicas say: records over busy time, of all their partitions. */
+function toldRate({ observation, partitions, commitSeconds }: CapacityInput): number | undefined {
+  let n = 0;
+  let busyMs = 0;
+  for (const seen of observation.partitions) {
+    // One that has not committed since the last look tells of long ago.
+    if (seen.busy === undefined || !((partitions.get(`${seen.topic}/${seen.partition}`)?.throughput ?? 0) > 0))
+      continue;
+    n += seen.busy.n;
+    busyMs += seen.busy.busyMs;
+  }
+  if (n <= 0 || busyMs <= 0) return undefined;
+  const share = busyMs / 1000 / Math.max(1, observation.group.members.length) / commitSeconds;
+  return share < BUSY_ENOUGH ? undefined : (n * 1000) / busyMs;
+}
+
+function memberThroughputs({ observation, partitions }: CapacityInput) {
+  return observation.group.members.map((member) => {
+    const own = member.partitions.map(({ topic, partition }) => partitions.get(`${topic}/${partition}`));
+    const throughput = own.reduce((sum, view) => sum + (view?.throughput ?? 0), 0);
+    return { throughput, saturated: own.length > 0 && own.every((view) => view !== undefined && view.backlog > 0) };
+  });
+}
+
+function lesser(told: number | undefined, seen: number | undefined): number | undefined {
+  if (told === undefined || seen === undefined) return told ?? seen;
+  return told > seen * DISBELIEF ? seen : told;
+}
+
+function median(values: readonly number[]): number | undefined {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)];
+}

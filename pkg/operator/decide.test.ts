@@ -1,0 +1,303 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decide } from "./decide.ts";
+import { parseMemory, type ScalerMemory, writeMemory } from "./memory.ts";
+import type { BlindObservation, Decision, Observation, ScalerSpec, ScalerView } from "./model.ts";
+
+const SPEC: ScalerSpec = {
+  minReplicas: 1,
+  maxReplicas: 12,
+  commitIntervalSeconds: 1,
+  objective: { maxLagSeconds: 30, drainSeconds: 120 },
+  capacity: { mode: "Auto", initialPerReplica: 100 },
+  behavior: { targetUtilization: 0.8, scaleDownWindowSeconds: 300, maxStep: 8 },
+  onSourceFailure: { policy: "Hold", afterSeconds: 120, replicas: undefined },
+};
+const STEP_MS = 10_000;
+
+/** A group whose members work off what arrives at once, up to `perMember` records/s each; `arrival` is for a partition. */
+class Group {
+  nowMs = 1_000_000;
+  replicas: number;
+  members: number;
+  arrival: number[];
+  perMember = 1000;
+  state: Observation["group"]["state"] = "Stable";
+  memory: ScalerMemory | undefined;
+  view: ScalerView | undefined;
+  readonly spec: ScalerSpec;
+  readonly decisions: Decision[] = [];
+  #ends: number[];
+  #committed: number[];
+
+  constructor(arrival: number[], replicas: number, spec: ScalerSpec = SPEC) {
+    this.arrival = arrival;
+    this.replicas = replicas;
+    this.members = replicas;
+    this.spec = spec;
+    this.#ends = arrival.map(() => 10_000);
+    this.#committed = arrival.map(() => 10_000);
+  }
+
+  backlog(partition: number, records: number): void {
+    this.#ends[partition] = (this.#ends[partition] ?? 0) + records;
+  }
+
+  observe(): Observation {
+    const partitions = this.#ends.map((end, partition) => ({
+      topic: "t",
+      partition,
+      committed: this.#committed[partition],
+      start: 0,
+      end,
+      busy: undefined,
+    }));
+    const members = Array.from({ length: this.members }, (_, i) => ({
+      id: `m${i}`,
+      partitions: partitions
+        .filter((p) => p.partition % this.members === i)
+        .map(({ topic, partition }) => ({ topic, partition })),
+    }));
+    return { partitions, group: { state: this.state, members }, replicas: this.replicas, readyReplicas: this.members };
+  }
+
+  /** One look after 10 s, and what it decides is done. */
+  look(observation?: Observation | BlindObservation): Decision {
+    this.nowMs += STEP_MS;
+    this.#ends = this.#ends.map((end, p) => end + (this.arrival[p] ?? 0) * (STEP_MS / 1000));
+    for (let member = 0; member < this.members; member++) {
+      let budget = this.perMember * (STEP_MS / 1000);
+      for (let p = member; p < this.#ends.length; p += this.members) {
+        const n = Math.min(budget, (this.#ends[p] ?? 0) - (this.#committed[p] ?? 0));
+        this.#committed[p] = (this.#committed[p] ?? 0) + n;
+        budget -= n;
+      }
+    }
+    const result = decide(this.spec, observation ?? this.observe(), this.memory, this.nowMs);
+    this.memory = result.memory;
+    this.view = result.view ?? this.view;
+    this.replicas = result.decision.replicas;
+    this.members = this.replicas;
+    this.decisions.push(result.decision);
+    return result.decision;
+  }
+
+  looks(n: number): Decision[] {
+    return Array.from({ length: n }, () => this.look());
+  }
+}
+
+describe("the decision", () => {
+  test("a load that one replica cannot carry gets the least number that carries it at 80 %", () => {
+    const group = new Group(new Array(12).fill(50), 1);
+    group.perMember = 100;
+    const decisions = group.looks(30);
+    // 600 records/s at 80 % of 100 each: 8 members would do, but only with 12 has no member more than one partition.
+    expect(decisions.find(({ direction }) => direction === "up")).toMatchObject({ direction: "up" });
+    expect(group.replicas).toBe(12);
+  });
+
+  test("the fullest member decides, not the average: 7 members of 12 partitions are no better than 6", () => {
+    const group = new Group(new Array(12).fill(33), 2);
+    group.perMember = 100;
+    group.looks(120);
+    expect(group.replicas).toBe(6);
+  });
+
+  test("an idle group goes down only after the window, to what was enough all the time, and stays", () => {
+    const group = new Group(new Array(12).fill(10), 6);
+    const decisions = group.looks(120);
+    const firstDown = decisions.findIndex(({ direction }) => direction === "down");
+    expect(firstDown * STEP_MS).toBeGreaterThanOrEqual(290_000);
+    expect(group.replicas).toBe(2);
+    expect(decisions.filter(({ direction }) => direction !== "none")).toHaveLength(1);
+  });
+
+  test("a first look never scales down, and neither does one after a gap", () => {
+    const group = new Group(new Array(4).fill(0), 5);
+    expect(group.look()).toMatchObject({ direction: "none", replicas: 5 });
+    group.looks(20);
+    group.nowMs += 3_600_000;
+    expect(group.look().direction).toBe("none");
+    expect(group.looks(20).every(({ direction }) => direction === "none")).toBe(true);
+  });
+
+  test("replicas outside of the limits are brought back at once, whatever else there is", () => {
+    const group = new Group(new Array(4).fill(0), 20);
+    group.state = "PreparingRebalance";
+    expect(group.look()).toMatchObject({ direction: "down", replicas: 12, reason: "bounds" });
+  });
+
+  test("nothing is done while members are missing or partitions were dealt a moment ago, and a group that never settles still grows", () => {
+    const group = new Group(new Array(12).fill(50), 4);
+    group.perMember = 100;
+    const unsettled = (): Observation => ({
+      ...group.observe(),
+      replicas: 4,
+      group: { state: "CompletingRebalance", members: [] },
+    });
+    for (let i = 0; i < 15; i++)
+      expect(group.look(unsettled())).toMatchObject({ direction: "none", reason: "unsettled" });
+    const later = Array.from({ length: 10 }, () => group.look(unsettled()));
+    expect(later.some(({ direction }) => direction === "up")).toBe(true);
+  });
+
+  test("one partition above a replica's rate is said to bound the group instead of costing replicas", () => {
+    const group = new Group([300, 1, 1, 1], 2);
+    group.perMember = 100;
+    const decisions = group.looks(60);
+    expect(group.view?.partitionBound).toBe(true);
+    expect(decisions.some(({ reason }) => reason === "partition-bound")).toBe(true);
+    expect(group.replicas).toBeLessThanOrEqual(2);
+  });
+
+  test("more than maxReplicas is said, not done", () => {
+    const spec = { ...SPEC, maxReplicas: 3 };
+    const group = new Group(new Array(12).fill(90), 3, spec);
+    group.perMember = 100;
+    const decisions = group.looks(20);
+    expect(decisions.some(({ reason }) => reason === "max-replicas")).toBe(true);
+    expect(group.view?.limited).toBe(true);
+    expect(group.replicas).toBe(3);
+  });
+
+  test("a scale-up that brings nothing is not followed by another for five minutes, and is not taken back", () => {
+    const group = new Group(new Array(12).fill(40), 2);
+    group.perMember = 100;
+    const decisions: Decision[] = [];
+    for (let i = 0; i < 40; i++) {
+      // However many there are, together they do 200 records/s: a database is the bottleneck.
+      group.perMember = 200 / group.members;
+      decisions.push(group.look());
+    }
+    const ups = decisions.map(({ direction }, i) => (direction === "up" ? i : -1)).filter((i) => i >= 0);
+    expect(decisions.some(({ reason }) => reason === "ineffective")).toBe(true);
+    expect(decisions.every(({ direction }) => direction !== "down")).toBe(true);
+    const held = decisions.findIndex(({ reason }) => reason === "ineffective");
+    expect(ups.filter((i) => i > held && i < held + 25)).toEqual([]);
+  });
+
+  test("records that wait while none is committed for a minute: replicas are not what is missing", () => {
+    const group = new Group(new Array(4).fill(100), 2);
+    group.look();
+    group.perMember = 0;
+    const decisions = group.looks(12);
+    expect(decisions.at(-1)).toMatchObject({ direction: "none", reason: "no-progress" });
+  });
+
+  test("an up soon after a down doubles the window, and that wears off", () => {
+    const group = new Group(new Array(12).fill(50), 12);
+    group.perMember = 100;
+    group.looks(10);
+    group.arrival = new Array(12).fill(5);
+    group.looks(100);
+    expect(group.replicas).toBeLessThan(12);
+    group.arrival = new Array(12).fill(50);
+    group.looks(15);
+    expect(group.memory?.windowFactor).toBe(2);
+    group.arrival = new Array(12).fill(5);
+    const again = group.looks(200);
+    const down = again.findIndex(({ direction }) => direction === "down");
+    expect(down * STEP_MS).toBeGreaterThan(400_000);
+  });
+
+  test("what a replica does is learned from its busy time, and from saturated ones where they do less than they say", () => {
+    const group = new Group(new Array(12).fill(50), 6);
+    const busy = (told: number) => (): Observation => {
+      const seen = group.observe();
+      const partitions = seen.partitions.map((p) => ({ ...p, busy: { busyMs: 250, n: told / 4 } }));
+      return { ...seen, partitions };
+    };
+    group.perMember = 400;
+    for (let i = 0; i < 12; i++) group.look(busy(400)());
+    expect(group.view?.perReplicaRate).toBeCloseTo(400, 0);
+    group.arrival = new Array(12).fill(300);
+    group.perMember = 200;
+    for (let i = 0; i < 6; i++) group.look(busy(400)());
+    expect(group.view?.perReplicaRate).toBeLessThan(395);
+  });
+
+  test("a topic that was made anew, and partitions that are added, begin anew without a negative rate", () => {
+    const group = new Group([20, 20], 1);
+    group.looks(5);
+    const fresh = new Group([20, 20, 20], 1);
+    fresh.memory = group.memory;
+    fresh.nowMs = group.nowMs;
+    for (const { view } of [fresh.look(), fresh.look()].map(() => ({ view: fresh.view }))) {
+      expect(view?.arrivalRate).toBeGreaterThanOrEqual(0);
+      expect(view?.lag).toBeGreaterThanOrEqual(0);
+    }
+  });
+});
+
+describe("whatever happens", () => {
+  const observation = fc.record({
+    ends: fc.array(fc.nat(1_000_000), { minLength: 1, maxLength: 8 }),
+    behind: fc.nat(100_000),
+    members: fc.nat(6),
+    blind: fc.boolean(),
+    seconds: fc.integer({ min: 1, max: 400 }),
+    state: fc.constantFrom("Stable" as const, "PreparingRebalance" as const, "Empty" as const),
+  });
+  const seed = 20261125;
+
+  test(`replicas stay within their limits, downs are 120 s apart, and a memory that went through JSON decides the same (seed ${seed})`, () => {
+    fc.assert(
+      fc.property(fc.array(observation, { minLength: 1, maxLength: 40 }), (looks) => {
+        let [memory, replicas, nowMs, changedAtMs]: [ScalerMemory | undefined, number, number, number] = [
+          undefined,
+          4,
+          0,
+          -1e9,
+        ];
+        for (const look of looks) {
+          nowMs += look.seconds * 1000;
+          const partitions = look.ends.map((end, partition) => ({
+            topic: "t",
+            partition,
+            committed: Math.max(0, end - look.behind),
+            start: 0,
+            end,
+            busy: undefined,
+          }));
+          const members = Array.from({ length: look.members }, (_, i) => ({
+            id: `m${i}`,
+            partitions: partitions.filter((p) => p.partition % look.members === i),
+          }));
+          const seen: Observation | BlindObservation = look.blind
+            ? { blind: "away", replicas }
+            : { partitions, group: { state: look.state, members }, replicas, readyReplicas: look.members };
+          const copy = memory === undefined ? undefined : parseMemory(JSON.stringify(memory));
+          expect(copy).toEqual(memory);
+          const { decision, memory: next } = decide(SPEC, seen, memory, nowMs);
+          expect(decision.replicas).toBeGreaterThanOrEqual(SPEC.minReplicas);
+          expect(decision.replicas).toBeLessThanOrEqual(SPEC.maxReplicas);
+          if (decision.direction === "down") expect(nowMs - changedAtMs).toBeGreaterThanOrEqual(120_000);
+          if (look.blind) expect(decision.replicas).toBe(replicas);
+          if (decision.direction !== "none") changedAtMs = nowMs;
+          replicas = decision.replicas;
+          memory = next;
+        }
+      }),
+      { seed, numRuns: 200 },
+    );
+  });
+
+  test("a memory fits into a status, and a damaged one is refused", () => {
+    const group = new Group(new Array(64).fill(1234.5678), 8);
+    group.looks(100);
+    const text = writeMemory(group.memory as ScalerMemory);
+    expect(text.length).toBeLessThan(20_000);
+    expect(parseMemory(text)).toBeDefined();
+    for (const bad of [
+      "",
+      "{",
+      "null",
+      '{"version":2}',
+      text.replace('"version":1', '"version":9'),
+      text.replace(/"best":[^,]+/, '"best":"x"'),
+    ]) {
+      expect(parseMemory(bad)).toBeUndefined();
+    }
+  });
+});

@@ -1,0 +1,51 @@
+// The window before a scale-down: how many replicas would have been enough within it, and how long it is. No decisions.
+import { type PartitionView, throughputOf } from "./arrival.ts";
+import type { ScalerMemory } from "./memory.ts";
+import type { ScalerSpec } from "./model.ts";
+
+/** However often it doubles. */
+const LONGEST_WINDOW_MS = 1_800_000;
+/** An up within so many windows after a down was too early a down. */
+const REGRET_WINDOWS = 2;
+
+/** How long fewer replicas must have been enough now, ms. A doubled window halves after each such time without regret. */
+export function windowMs(memory: ScalerMemory, spec: ScalerSpec, nowMs: number): number {
+  const asked = spec.behavior.scaleDownWindowSeconds * 1000;
+  return Math.min(LONGEST_WINDOW_MS, asked * factorAt(memory, asked, nowMs));
+}
+
+function factorAt({ windowFactor, factorAtMs }: ScalerMemory, asked: number, nowMs: number): number {
+  const halvings = asked > 0 ? Math.max(0, nowMs - factorAtMs) / (4 * asked) : 0;
+  return Math.max(1, windowFactor * 0.5 ** halvings);
+}
+
+/** With how many replicas are enough at this look; of the past only what may still be the greatest of its window is kept. */
+export function remember(memory: ScalerMemory, gap: boolean, n: number, nowMs: number): ScalerMemory {
+  const kept = (gap ? [] : memory.enough).filter((e) => e.n > n && nowMs - e.atMs <= LONGEST_WINDOW_MS);
+  return { ...memory, enough: [...kept, { atMs: nowMs, n }] };
+}
+
+/** After the number of replicas was changed by `change`. */
+export function afterScale(
+  memory: ScalerMemory,
+  spec: ScalerSpec,
+  look: { readonly nowMs: number; readonly replicas: number; readonly partitions: readonly PartitionView[] },
+  change: number,
+): ScalerMemory {
+  const { nowMs, replicas } = look;
+  if (change < 0) return { ...memory, lastScaleMs: nowMs, lastDownMs: nowMs, trial: undefined };
+  const asked = spec.behavior.scaleDownWindowSeconds * 1000;
+  const factor = factorAt(memory, asked, nowMs);
+  const regretted = memory.lastDownMs !== undefined && nowMs - memory.lastDownMs <= REGRET_WINDOWS * asked * factor;
+  const most = Math.max(1, LONGEST_WINDOW_MS / Math.max(1, asked));
+  const waiting = look.partitions.filter(({ backlog }) => backlog > 0);
+  const arrival = look.partitions.reduce((sum, each) => sum + each.arrival, 0);
+  const trial = { atMs: nowMs, from: replicas, to: replicas + change, before: throughputOf(look.partitions), arrival };
+  return {
+    ...memory,
+    lastScaleMs: nowMs,
+    ...(regretted && { windowFactor: Math.min(most, factor * 2), factorAtMs: nowMs, lastDownMs: undefined }),
+    trial: waiting.length > 0 && replicas > 0 ? trial : undefined,
+    holdUntilMs: undefined,
+  };
+}
