@@ -18,7 +18,7 @@ export function blind(
     const message = `${replicas} to ${fallback} replicas: nothing is known of the source for ${Math.round(seconds)} s (${why})`;
     return {
       decision: { direction: "up", replicas: fallback, reason: "fallback", message },
-      memory: { ...next, lastScaleMs: nowMs },
+      memory: next,
       view: undefined,
     };
   }

@@ -14,7 +14,7 @@ import type {
   ScalerSpec,
   ScalerView,
 } from "./model.ts";
-import { afterScale, remember, windowMs } from "./window.ts";
+import { afterChange, remember, windowMs } from "./window.ts";
 
 /** After a group was dealt anew its rates mean nothing for so long, ms. */
 const SETTLE_MS = 15_000;
@@ -39,7 +39,7 @@ const HOLD_MS = 300_000;
 const TRIAL_GROWTH = 1.1;
 
 /**
- * What to do after one look.
+ * What to do after one look. That it was done is believed when the next look shows it.
  * @param memory what the last call returned; undefined = nothing is known
  * @param nowMs the time of the look, ms since 1970 (any clock that goes forward)
  */
@@ -52,13 +52,7 @@ export function decide(
   const before = memory ?? newMemory(nowMs);
   if ("blind" in observation) return blind(spec, observation, before, nowMs);
   const look = see(spec, observation, before, nowMs);
-  const decision = choose(spec, look);
-  const change = decision.replicas - observation.replicas;
-  return {
-    decision,
-    memory: change === 0 ? look.memory : afterScale(look.memory, spec, look, change),
-    view: look.view,
-  };
+  return { decision: choose(spec, look), memory: look.memory, view: look.view };
 }
 
 /** Everything that is known at one look; what is to be done about it comes after. */
@@ -112,21 +106,23 @@ function see(spec: ScalerSpec, observation: Observation, before: ScalerMemory, n
     seeingSinceMs,
     blindSinceMs: undefined,
     stuckSinceMs: stuck ? (before.stuckSinceMs ?? nowMs) : undefined,
+    replicas,
+    arrival: totals(views).arrivalRate,
+    throughput: throughputOf(views),
   };
-  const judged = judge(remember(memory, gap, down.replicas, nowMs), views, settled, nowMs);
+  const changed = afterChange(remember(memory, gap, down.replicas, nowMs), before, spec, nowMs);
+  const judged = judge(changed, views, settled, nowMs);
   const lagSeconds = Math.max(
     0,
     ...observation.partitions.map((seen, i) => lagSecondsOf(seen, views[i], points, i, nowMs)),
   );
   const utilization = rate > 0 ? fullest(currentLoads(observation, views), 1_000_000) / rate : undefined;
   const view: ScalerView = {
-    lag: sum(views.map((each) => each.lag)),
+    ...totals(views),
     lagSeconds,
-    arrivalRate: sum(views.map((each) => each.arrival)),
     perReplicaRate: rate > 0 ? rate : undefined,
     utilization,
     members: group.members.length,
-    partitions: views.length,
     recommendedReplicas: up.replicas,
     capacityKnown: capacity.rate !== undefined || spec.capacity.initialPerReplica !== undefined,
     partitionBound: up.partitionBound,
@@ -134,6 +130,14 @@ function see(spec: ScalerSpec, observation: Observation, before: ScalerMemory, n
     holding: judged.holdUntilMs !== undefined && nowMs < judged.holdUntilMs,
   };
   return { nowMs, replicas, settled, up, down, partitions: views, memory: judged, view };
+}
+
+function totals(views: readonly PartitionView[]) {
+  return {
+    lag: sum(views.map((each) => each.lag)),
+    arrivalRate: sum(views.map((each) => each.arrival)),
+    partitions: views.length,
+  };
 }
 
 /** How many replicas the arrival and the backlog ask for, with more in hand for going down than for going up. */

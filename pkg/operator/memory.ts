@@ -46,6 +46,10 @@ export interface ScalerMemory {
   readonly blindSinceMs: number | undefined;
   /** How many replicas would have been enough, newest last, each greater than all after it. */
   readonly enough: readonly { readonly atMs: number; readonly n: number }[];
+  /** Replicas, and records/s that arrived and were committed, at the last look. */
+  readonly replicas: number | undefined;
+  readonly arrival: number;
+  readonly throughput: number;
   readonly lastScaleMs: number | undefined;
   readonly lastDownMs: number | undefined;
   /** The window before a scale-down is this many times as long as asked for, and halves with time. */
@@ -72,6 +76,9 @@ export function newMemory(nowMs: number): ScalerMemory {
     seeingSinceMs: nowMs,
     blindSinceMs: undefined,
     enough: [],
+    replicas: undefined,
+    arrival: 0,
+    throughput: 0,
     lastScaleMs: undefined,
     lastDownMs: undefined,
     windowFactor: 1,
@@ -109,9 +116,19 @@ type Fields = Record<string, unknown>;
 
 function isMemory(value: unknown): value is ScalerMemory {
   if (!isObject(value) || value.version !== 1) return false;
-  const numbers = ["atMs", "best", "assignedAtMs", "seeingSinceMs", "windowFactor", "factorAtMs"];
+  const numbers = [
+    "atMs",
+    "best",
+    "arrival",
+    "throughput",
+    "assignedAtMs",
+    "seeingSinceMs",
+    "windowFactor",
+    "factorAtMs",
+  ];
   const optional = [
     "rate",
+    "replicas",
     "unsettledSinceMs",
     "blindSinceMs",
     "lastScaleMs",

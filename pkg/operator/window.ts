@@ -1,5 +1,4 @@
 // The window before a scale-down: how many replicas would have been enough within it, and how long it is. No decisions.
-import { type PartitionView, throughputOf } from "./arrival.ts";
 import type { ScalerMemory } from "./memory.ts";
 import type { ScalerSpec } from "./model.ts";
 
@@ -25,27 +24,21 @@ export function remember(memory: ScalerMemory, gap: boolean, n: number, nowMs: n
   return { ...memory, enough: [...kept, { atMs: nowMs, n }] };
 }
 
-/** After the number of replicas was changed by `change`. */
-export function afterScale(
-  memory: ScalerMemory,
-  spec: ScalerSpec,
-  look: { readonly nowMs: number; readonly replicas: number; readonly partitions: readonly PartitionView[] },
-  change: number,
-): ScalerMemory {
-  const { nowMs, replicas } = look;
-  if (change < 0) return { ...memory, lastScaleMs: nowMs, lastDownMs: nowMs, trial: undefined };
+/** What follows from the number of replicas being another than at the look before, whoever has changed it. */
+export function afterChange(memory: ScalerMemory, before: ScalerMemory, spec: ScalerSpec, nowMs: number): ScalerMemory {
+  const [from, to] = [before.replicas, memory.replicas];
+  if (from === undefined || to === undefined || from === to) return memory;
+  if (to < from) return { ...memory, lastScaleMs: nowMs, lastDownMs: nowMs, trial: undefined };
   const asked = spec.behavior.scaleDownWindowSeconds * 1000;
   const factor = factorAt(memory, asked, nowMs);
   const regretted = memory.lastDownMs !== undefined && nowMs - memory.lastDownMs <= REGRET_WINDOWS * asked * factor;
   const most = Math.max(1, LONGEST_WINDOW_MS / Math.max(1, asked));
-  const waiting = look.partitions.filter(({ backlog }) => backlog > 0);
-  const arrival = look.partitions.reduce((sum, each) => sum + each.arrival, 0);
-  const trial = { atMs: nowMs, from: replicas, to: replicas + change, before: throughputOf(look.partitions), arrival };
+  const trial = { atMs: nowMs, from, to, before: before.throughput, arrival: before.arrival };
   return {
     ...memory,
     lastScaleMs: nowMs,
     ...(regretted && { windowFactor: Math.min(most, factor * 2), factorAtMs: nowMs, lastDownMs: undefined }),
-    trial: waiting.length > 0 && replicas > 0 ? trial : undefined,
+    trial: from > 0 ? trial : undefined,
     holdUntilMs: undefined,
   };
 }
