@@ -11,7 +11,7 @@ export const MAX_REPLICAS = PARTITIONS;
 export interface Policy {
   readonly name: string;
   /** Asked once a second; undefined = as it is. */
-  readonly next: (second: number, observation: Observation | undefined, replicas: number) => number | undefined;
+  readonly next: (second: number, observe: () => Observation | undefined, replicas: number) => number | undefined;
 }
 
 export interface OurSettings {
@@ -33,9 +33,9 @@ export function ours(name: string, commitSeconds: number, settings: OurSettings)
   let memory: ScalerMemory | undefined;
   return {
     name,
-    next: (second, observation, replicas) => {
+    next: (second, observe, replicas) => {
       if (second % 10 !== 0) return undefined;
-      const result = decide(spec, observation ?? { blind: "away", replicas }, memory, second * 1000);
+      const result = decide(spec, observe() ?? { blind: "away", replicas }, memory, second * 1000);
       memory = result.memory;
       return result.decision.replicas;
     },
@@ -55,8 +55,9 @@ export function keda(name: string, lagThreshold: number): Policy {
   const recommended: { second: number; n: number }[] = [];
   return {
     name,
-    next: (second, observation, replicas) => {
-      if (second % HPA_SYNC_S !== 0 || observation === undefined) return undefined;
+    next: (second, observe, replicas) => {
+      const observation = second % HPA_SYNC_S === 0 ? observe() : undefined;
+      if (observation === undefined) return undefined;
       const lag = observation.partitions.reduce(
         (sum, { end, committed }) => sum + Math.max(0, end - (committed ?? 0)),
         0,

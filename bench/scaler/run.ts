@@ -28,7 +28,7 @@ export function play(trace: Trace, seed: number, commitSeconds: number, policy: 
     const lag = world.lagSeconds;
     if (lag > OBJECTIVE_S) violations++;
     worstLag = Math.max(worstLag, lag);
-    const wanted = policy.next(second, world.observe(), world.replicas);
+    const wanted = policy.next(second, () => world.observe(), world.replicas);
     if (wanted !== undefined && wanted !== world.replicas) world.scale(wanted);
   }
   return {
