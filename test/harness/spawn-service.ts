@@ -1,9 +1,8 @@
 // Runs one of AlertCast's own programs as a process of its own, with its log lines at hand, and never leaves it behind.
-import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 import { guardProcessGroup, type OrphanGuard } from "./orphan-guard.ts";
 import { waitFor } from "./wait.ts";
 
@@ -13,6 +12,8 @@ export interface SpawnOptions {
   readonly args?: readonly string[];
   /** The environment, on top of PATH, HOME and TMPDIR; nothing else of ours is passed on. */
   readonly env?: Readonly<Record<string, string>>;
+  /** True: `write` reaches it. */
+  readonly stdin?: true;
   /** What error messages call it. */
   readonly name: string;
 }
@@ -27,6 +28,8 @@ export interface SpawnedService extends AsyncDisposable {
   /** Sends a signal (SIGTERM unless told; SIGSTOP, SIGCONT, SIGKILL work too). Harmless once it has exited. */
   kill(signal?: NodeJS.Signals): void;
   readonly exited: Promise<ServiceExit>;
+  /** Writes to its standard input; only for one that was spawned with `stdin`. */
+  write(text: string): void;
   /** The newest lines of standard output and standard error, oldest first; at most 10,000. */
   logs(): string[];
   /** The first line that contains `wanted` or for which it is true; throws when the process exits without it. */
@@ -42,7 +45,7 @@ export async function spawnService(options: SpawnOptions): Promise<SpawnedServic
   const child = spawn(process.execPath, [options.entry, ...(options.args ?? [])], {
     cwd: ROOT,
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [options.stdin ? "pipe" : "ignore", "pipe", "pipe"],
     env: { ...inherited(), ...options.env },
   });
   await once(child, "spawn");
@@ -58,13 +61,15 @@ class Service implements SpawnedService {
   readonly #lines: string[] = [];
   #ended = false;
 
-  constructor(name: string, child: ChildProcessByStdio<null, Readable, Readable>) {
+  constructor(name: string, child: ChildProcess) {
     if (child.pid === undefined) throw new Error(`${name} has no process id`);
     this.pid = child.pid;
     this.#name = name;
     this.#child = child;
     this.#guard = guardProcessGroup(child.pid);
-    for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", (line) => this.#keep(line));
+    for (const input of [child.stdout, child.stderr]) {
+      if (input !== null) createInterface({ input }).on("line", (line) => this.#keep(line));
+    }
     // "close" comes after the last byte of output; "exit" may come before it.
     this.exited = new Promise((resolve) => {
       child.once("close", (code, signal) => {
@@ -77,6 +82,11 @@ class Service implements SpawnedService {
 
   kill(signal: NodeJS.Signals = "SIGTERM"): void {
     this.#child.kill(signal);
+  }
+
+  write(text: string): void {
+    if (this.#child.stdin === null) throw new Error(`${this.#name} was spawned without standard input`);
+    this.#child.stdin.write(text);
   }
 
   logs(): string[] {

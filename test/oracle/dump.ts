@@ -10,6 +10,8 @@ import type { DumpedRecord } from "./types.ts";
 export interface DumpSource {
   readonly brokers: readonly string[];
   readonly topic: string;
+  /** Default 120,000. */
+  readonly deadlineMs?: number;
 }
 
 const { CompressionCodecs, CompressionTypes, Kafka, KafkaJSError, logLevel } = kafkajs;
@@ -23,9 +25,13 @@ const ZSTD = { compress: (encoder: { buffer: Buffer }) => compress(encoder.buffe
 
 /**
  * Every record from the beginning up to the ends found at the start, by partition and offset.
- * Throws when that was not reached within 120 s.
+ * Throws when that was not reached in time.
  */
-export async function dumpKafkaTopic({ brokers, topic }: DumpSource): Promise<DumpedRecord[]> {
+export async function dumpKafkaTopic({
+  brokers,
+  topic,
+  deadlineMs = DEADLINE_MS,
+}: DumpSource): Promise<DumpedRecord[]> {
   CompressionCodecs[CompressionTypes.ZSTD] = () => ZSTD;
   const kafka = new Kafka({
     brokers: [...brokers],
@@ -33,7 +39,7 @@ export async function dumpKafkaTopic({ brokers, topic }: DumpSource): Promise<Du
     logLevel: logLevel.ERROR,
     retry: RETRY,
   });
-  const untilMs = Date.now() + DEADLINE_MS;
+  const untilMs = Date.now() + deadlineMs;
   const ends = await endsOf(kafka, topic, untilMs);
   if (ends.size === 0) return [];
   const consumer = kafka.consumer({ groupId: `oracle-${randomUUID()}`, maxWaitTimeInMs: 200, retry: RETRY });
@@ -77,7 +83,7 @@ async function readUpTo(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const deadline = globalThis.setTimeout(() => {
     const missing = [...left].map(([partition, end]) => `${partition} up to ${end}`).join(", ");
-    reject(new Error(`${topic} was not read within ${DEADLINE_MS} ms: missing partitions ${missing}`));
+    reject(new Error(`${topic} was not read in time: missing partitions ${missing}`));
   }, untilMs - Date.now());
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) reject(payload.error);
