@@ -10,7 +10,7 @@ export interface Point {
   readonly chosen: boolean;
 }
 
-const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [460, 360, 60, 40, 50];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [560, 360, 60, 120, 40, 50];
 
 /** The picture, as a file's text. */
 export function drawFront(points: readonly Point[]): string {
@@ -33,19 +33,25 @@ function panel(points: readonly Point[], commit: number, x0: number): string {
   const x = scale(
     points.map((p) => p.replicaHours),
     x0 + LEFT,
-    x0 + WIDTH - 20,
+    x0 + WIDTH - RIGHT,
   );
   const y = scale(
     points.map((p) => p.violationMinutes),
     HEIGHT - BOTTOM,
     TOP,
   );
+  // Neighbours of one colour would write over each other.
+  const taken: number[] = [];
   const marks = points.map((p) => {
+    const near = taken.filter((at) => Math.abs(at - y.at(p.violationMinutes)) < 14).length;
+    const shift = near * 12;
     const colour = p.name.startsWith("ours") ? "#1565c0" : "#c62828";
     const dot = `<circle cx="${x.at(p.replicaHours)}" cy="${y.at(p.violationMinutes)}" r="${p.chosen ? 6 : 4}" fill="${p.front ? colour : "#fff"}" stroke="${colour}"><title>${p.name}: ${p.rebalances} rebalances</title></circle>`;
     const label = p.chosen || !p.name.startsWith("ours");
-    const text = `<text x="${x.at(p.replicaHours) + 8}" y="${y.at(p.violationMinutes) - 6}" fill="${colour}">${p.name} (${p.rebalances})</text>`;
-    return label ? dot + text : dot;
+    const text = `<text x="${x.at(p.replicaHours) + 8}" y="${y.at(p.violationMinutes) - 6 + shift}" fill="${colour}">${p.name} (${p.rebalances})</text>`;
+    if (!label) return dot;
+    taken.push(y.at(p.violationMinutes));
+    return dot + text;
   });
   const base = HEIGHT - BOTTOM;
   const ticks = [
@@ -53,7 +59,7 @@ function panel(points: readonly Point[], commit: number, x0: number): string {
     ...y.ticks.map((t) => `<text x="${x0 + LEFT - 6}" y="${y.at(t) + 4}" text-anchor="end">${t}</text>`),
   ];
   return `<text x="${x0 + LEFT}" y="20" font-size="13">commit every ${commit} s (rebalances in brackets; filled = on the front)</text>
-<path d="M${x0 + LEFT} ${TOP}V${base}H${x0 + WIDTH - 20}" fill="none" stroke="#888"/>
+<path d="M${x0 + LEFT} ${TOP}V${base}H${x0 + WIDTH - RIGHT}" fill="none" stroke="#888"/>
 <text x="${x0 + WIDTH / 2}" y="${HEIGHT - 12}" text-anchor="middle">replica hours</text>
 <text x="${x0 + 14}" y="${HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 ${x0 + 14} ${HEIGHT / 2})">violation minutes</text>
 ${ticks.join("")}
@@ -62,7 +68,8 @@ ${marks.join("\n")}`;
 
 function scale(values: readonly number[], from: number, to: number) {
   const most = Math.max(1, ...values) * 1.1;
-  const step = 10 ** Math.floor(Math.log10(most / 2));
-  const ticks = Array.from({ length: 6 }, (_, i) => Math.round((most / 5 / step) * i) * step).filter((t) => t <= most);
-  return { at: (value: number) => Math.round(from + (value / most) * (to - from)), ticks: [...new Set(ticks)] };
+  const power = 10 ** Math.floor(Math.log10(most / 4));
+  const step = [1, 2, 5, 10].map((n) => n * power).find((each) => most / each <= 6) ?? 10 * power;
+  const ticks = Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
+  return { at: (value: number) => Math.round(from + (value / most) * (to - from)), ticks };
 }
