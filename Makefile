@@ -11,7 +11,7 @@ IN := . scripts/env.sh;
 # kafkajs asks Node for timers of negative length; Node's warning about it says nothing that a reader could act on.
 VITEST := exec node --disable-warning=TimeoutNegativeWarning node_modules/vitest/vitest.mjs run
 
-.PHONY: help run test test-image test-unit check check-types check-lint check-imports check-unused format bench bench-scaler up down setup services clean
+.PHONY: help run test test-kube test-image live-loop test-unit check check-types check-lint check-imports check-unused format bench bench-scaler up down setup services clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -19,12 +19,24 @@ help: ## List these targets
 run: setup ## Run everything in one process (data in DATA_DIR, default ./data)
 	@exec bin/alertcast standalone --data "$(DATA_DIR)" $(ARGS)
 
-test: setup services ## Run all tests, with real Kafka, PostgreSQL and Redis
+test: setup services ## Run all tests, with real Kafka, PostgreSQL and Redis, and with a real Kubernetes API once test-kube has built it
+	@scripts/setup-helm.sh
 	@$(IN) mkdir -p .reports; $(VITEST) --project unit --project integration --reporter=default --reporter=json --outputFile.json=.reports/vitest.json $(ARGS)
+	@$(if $(ARGS),exit 0;) if scripts/build-control-plane.sh --check; then $(MAKE) --no-print-directory test-kube; \
+	else printf '\n*** NOT RUN: the tests on a Kubernetes API server, which is not built yet. Build it once (10 to 90 minutes) and run them: make test-kube ***\n\n'; fi
+
+test-kube: setup services ## Run the tests on a real Kubernetes API server (builds it first where missing: long, once)
+	@scripts/setup-helm.sh
+	@scripts/build-control-plane.sh
+	@$(IN) mkdir -p .reports; $(VITEST) --project kube --reporter=default --reporter=json --outputFile.json=.reports/vitest-kube.json $(ARGS)
 
 test-image: setup ## Build the image and bring up docker-compose.yml on a Docker engine (as root one is installed where none runs)
 	@scripts/setup-docker.sh
 	@$(IN) mkdir -p .reports; $(VITEST) --project image --reporter=default --reporter=json --outputFile.json=.reports/vitest-image.json $(ARGS)
+
+live-loop: setup services ## Run the operator, processors and a changing load on a real API server for half an hour; draws docs/live-loop.svg
+	@scripts/build-control-plane.sh
+	@$(IN) LIVE_LOOP=long $(VITEST) --project live $(ARGS)
 
 test-unit: setup ## Run the tests that need no service
 	@$(IN) $(VITEST) --project unit $(ARGS)
