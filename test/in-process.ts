@@ -1,5 +1,6 @@
 // A processor inside the test, where its limits or rules have to be other than a program's.
 import { kafkaLog } from "../pkg/log/kafka.ts";
+import type { EventLog } from "../pkg/log/log.ts";
 import { PROCESSOR_LIMITS, type ProcessorLimits } from "../pkg/processor/deps.ts";
 import { processorMetrics } from "../pkg/processor/metrics.ts";
 import { createProcessor, type Processor } from "../pkg/processor/processor.ts";
@@ -22,7 +23,12 @@ export interface InProcess extends AsyncDisposable {
 /** Starts one on the cluster's topic and database; disposing it ends it as SIGTERM would. */
 export async function processorInProcess(
   cluster: Cluster,
-  options: { readonly limits?: Partial<ProcessorLimits>; readonly rules?: string } = {},
+  options: {
+    readonly limits?: Partial<ProcessorLimits>;
+    readonly rules?: string;
+    /** Puts something between the processor and the log, such as a fault. */
+    readonly wrap?: (log: EventLog) => EventLog;
+  } = {},
 ): Promise<InProcess> {
   const parsed = parseRuleFile(options.rules ?? DEFAULT_RULES);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
@@ -34,7 +40,7 @@ export async function processorInProcess(
   const topic = await log.describe();
   const metrics = createMetrics("processor", { processMetrics: false });
   const processor = createProcessor({
-    log,
+    log: options.wrap?.(log) ?? log,
     topic,
     store,
     group: cluster.env.CONSUMER_GROUP ?? "",

@@ -23,6 +23,7 @@ export function drawFront(points: readonly Point[]): string {
     ),
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH * commits.length} ${HEIGHT}" font-family="sans-serif" font-size="11">
+<title>Violation minutes against replica hours</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${panels.join("\n")}
 </svg>
@@ -40,19 +41,19 @@ function panel(points: readonly Point[], commit: number, x0: number): string {
     HEIGHT - BOTTOM,
     TOP,
   );
-  // Neighbours of one colour would write over each other.
-  const taken: number[] = [];
-  const marks = points.map((p) => {
-    const near = taken.filter((at) => Math.abs(at - y.at(p.violationMinutes)) < 14).length;
-    const shift = near * 12;
-    const colour = p.name.startsWith("ours") ? "#1565c0" : "#c62828";
-    const dot = `<circle cx="${x.at(p.replicaHours)}" cy="${y.at(p.violationMinutes)}" r="${p.chosen ? 6 : 4}" fill="${p.front ? colour : "#fff"}" stroke="${colour}"><title>${p.name}: ${p.rebalances} rebalances</title></circle>`;
-    const label = p.chosen || !p.name.startsWith("ours");
-    const text = `<text x="${x.at(p.replicaHours) + 8}" y="${y.at(p.violationMinutes) - 6 + shift}" fill="${colour}">${p.name} (${p.rebalances})</text>`;
-    if (!label) return dot;
-    taken.push(y.at(p.violationMinutes));
-    return dot + text;
-  });
+  // From the top; a name that would stand upon another goes below it.
+  const lines: number[] = [];
+  const marks = [...points]
+    .sort((a, b) => b.violationMinutes - a.violationMinutes)
+    .map((p) => {
+      const [left, top] = [x.at(p.replicaHours), y.at(p.violationMinutes)];
+      const colour = p.name.startsWith("ours") ? "#1565c0" : "#c62828";
+      const dot = `<circle cx="${left}" cy="${top}" r="${p.chosen ? 6 : 4}" fill="${p.front ? colour : "#fff"}" stroke="${colour}"><title>${p.name}: ${p.rebalances} rebalances</title></circle>`;
+      if (!p.chosen && p.name.startsWith("ours")) return dot;
+      const line = Math.max(top - 6, (lines.at(-1) ?? 0) + 13);
+      lines.push(line);
+      return `${dot}<text x="${left + 8}" y="${line}" fill="${colour}">${p.name} (${p.rebalances})</text>`;
+    });
   const base = HEIGHT - BOTTOM;
   const ticks = [
     ...x.ticks.map((t) => `<text x="${x.at(t)}" y="${base + 16}" text-anchor="middle">${t}</text>`),

@@ -34,12 +34,12 @@ function runAll(contender: Contender, commit: number, seeds: readonly number[]):
 }
 
 function row(name: string, f: Figures, note = ""): string {
-  const cells = [f.violationMinutes, f.replicaHours, f.rebalances, f.worstLag].map((n) => n.toFixed(0).padStart(10));
+  const cells = [f.violationMinutes, f.replicaHours, f.rebalances, f.worstLag].map((n) => n.toFixed(0).padStart(12));
   return `${name.padEnd(18)}${cells.join("")}  ${note}`;
 }
 
-const HEAD = `${"".padEnd(18)}${["violations", "replicas", "rebalances", "worst lag"].map((h) => h.padStart(10)).join("")}
-${"".padEnd(18)}${["min", "h", "", "s"].map((h) => h.padStart(10)).join("")}`;
+const HEAD = `${"".padEnd(18)}${["violations", "replicas", "rebalances", "worst lag"].map((h) => h.padStart(12)).join("")}
+${"".padEnd(18)}${["min", "h", "", "s"].map((h) => h.padStart(12)).join("")}`;
 
 function isDominated(of: Figures, all: readonly Figures[]): boolean {
   return all.some(
@@ -83,13 +83,14 @@ for (const commit of COMMITS) {
     );
     points.push({ ...sum, name: contender.name, commit, front: !dominated, chosen: contender.name === best });
   });
-  console.log(`\nby trace (violation minutes / replica hours / rebalances)`);
+  console.log(`\nby trace (violation minutes / replica hours / rebalances / worst lag, s)`);
   const shown = results.filter(({ contender }) => contender.name === best || /T=(10|100|1000)$/.test(contender.name));
-  console.log(`${"".padEnd(18)}${shown.map(({ contender }) => contender.name.padStart(22)).join("")}`);
+  console.log(`${"".padEnd(18)}${shown.map(({ contender }) => contender.name.padStart(28)).join("")}`);
   TRACES.forEach((trace, t) => {
     const cells = shown.map(({ runs }) => {
       const sum = total(runs[t] ?? []);
-      return `${sum.violationMinutes.toFixed(0)} / ${sum.replicaHours.toFixed(0)} / ${sum.rebalances}`.padStart(22);
+      const cell = [sum.violationMinutes, sum.replicaHours, sum.rebalances, sum.worstLag].map((n) => n.toFixed(0));
+      return cell.join(" / ").padStart(28);
     });
     console.log(`${trace.name.padEnd(18)}${cells.join("")}`);
   });

@@ -1,7 +1,7 @@
 // The scalers that are compared: ours, and KEDA's Kafka scaler behind the HPA with its default behaviour.
 import { decide } from "../../pkg/operator/decide.ts";
-import type { ScalerMemory } from "../../pkg/operator/memory.ts";
 import type { Observation, ScalerSpec } from "../../pkg/operator/model.ts";
+import type { ScalerMemory } from "../../pkg/operator/scaler-memory.ts";
 import { PARTITIONS, PER_REPLICA } from "./traces.ts";
 
 export const OBJECTIVE_S = 30;
@@ -48,8 +48,8 @@ const HPA_DOWN_WINDOW_S = 300;
 
 /**
  * KEDA: lag capped at lagThreshold x partitions, as an average per replica; the HPA takes ceil(lag / threshold) unless it is
- * within 10 % of what there is, up by at most max(100 %, 4) every 15 s, down to the highest of the last 300 s. The lag is
- * fresh at every sync, which is more than KEDA's polling gives. Without an answer of the source nothing changes.
+ * within 10 % of what there is, up by at most max(100 %, 4) every 15 s, down to the highest of the last 300 s. Every
+ * sync asks KEDA, which asks Kafka; its own polling is for the step from 0 to 1. Without an answer nothing changes.
  */
 export function keda(name: string, lagThreshold: number): Policy {
   const recommended: { second: number; n: number }[] = [];

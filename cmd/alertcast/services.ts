@@ -21,6 +21,12 @@ const SERVICES = [
     load: () => import("../api/main.ts"),
   },
   {
+    name: "operator",
+    description: "on Kubernetes: keep the replicas of each LagScaler's Deployment at what its load asks for",
+    example: "KAFKA_SASL_USERNAME=... KAFKA_SASL_PASSWORD_FILE=... alertcast operator",
+    load: () => import("../operator/main.ts"),
+  },
+  {
     name: "setup",
     description: "once, before the services: schema, roles, topic and Secrets, where they are missing",
     example: "PG_HOST=db PG_PASSWORD=... SETUP_TOPICS=true KAFKA_BROKER=kafka:9092 alertcast setup",

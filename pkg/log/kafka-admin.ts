@@ -2,37 +2,24 @@
 
 import kafkajs, { type Admin } from "kafkajs";
 import { AlertCastError, messageOf } from "../errors.ts";
-import { type KafkaClient, type KafkaConnection, newClient, protocolErrorType, unavailable } from "./kafka-client.ts";
+import { type KafkaConnection, protocolErrorType, unavailable } from "./kafka-client.ts";
+import { closeAdmin, KafkaSession, openAdmin } from "./kafka-session.ts";
 import type { PartitionRange, TopicInfo } from "./log.ts";
-import { pause, settled, within } from "./wait.ts";
-
-/** A client is replaced after this many failures in a row: kafkajs does not always find a moved leader or controller again. */
-const FAILURES_BEFORE_REBUILD = 2;
-
-interface Session {
-  readonly client: KafkaClient;
-  readonly admin: Admin;
-  readonly connected: Promise<void>;
-  failures: number;
-}
+import { pause } from "./wait.ts";
 
 /** Answers questions about one topic over one lazily made connection. */
 export class KafkaAdmin implements AsyncDisposable {
-  readonly #connection: KafkaConnection;
+  readonly #session: KafkaSession;
   readonly #topic: string;
-  readonly #timeoutMs: number;
-  #session: Session | undefined;
-  #closed = false;
 
   constructor(connection: KafkaConnection, topic: string, timeoutMs: number) {
-    this.#connection = connection;
+    this.#session = new KafkaSession(connection, timeoutMs);
     this.#topic = topic;
-    this.#timeoutMs = timeoutMs;
   }
 
   /** See EventLog.describe. */
   describe(): Promise<TopicInfo> {
-    return this.#ask(`describe ${this.#topic}`, async (admin) => {
+    return this.#session.ask(`describe ${this.#topic}`, async (admin) => {
       const [cluster, metadata, timestampType] = await Promise.all([
         admin.describeCluster(),
         admin.fetchTopicMetadata({ topics: [this.#topic] }),
@@ -46,7 +33,7 @@ export class KafkaAdmin implements AsyncDisposable {
 
   /** See EventLog.ranges; ascending by partition. `end` does not count records of open transactions. */
   ranges(): Promise<readonly PartitionRange[]> {
-    return this.#ask(`read the ends of ${this.#topic}`, async (admin) => {
+    return this.#session.ask(`read the ends of ${this.#topic}`, async (admin) => {
       const offsets = await admin.fetchTopicOffsets(this.#topic);
       return offsets
         .map(({ partition, low, high }) => ({ partition, start: Number(low), end: Number(high) }))
@@ -55,30 +42,7 @@ export class KafkaAdmin implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    if (this.#session !== undefined) await close(this.#session);
-  }
-
-  async #ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new AlertCastError("unavailable", "the log was closed");
-    const session = this.#open();
-    try {
-      const answer = session.connected.then(() => question(session.admin));
-      const result = await within(answer, this.#timeoutMs, what);
-      session.failures = 0;
-      return result;
-    } catch (error) {
-      if (++session.failures >= FAILURES_BEFORE_REBUILD && this.#session === session) {
-        this.#session = undefined;
-        void close(session);
-      }
-      throw unavailable(`cannot ${what}`, error);
-    }
-  }
-
-  #open(): Session {
-    this.#session ??= openSession(this.#connection, this.#timeoutMs);
-    return this.#session;
+    await this.#session[Symbol.asyncDispose]();
   }
 }
 
@@ -97,26 +61,6 @@ async function timestampTypeOf(admin: Admin, topic: string): Promise<TopicInfo["
     if (protocolErrorType(error) === "TOPIC_AUTHORIZATION_FAILED") return "unknown";
     throw error;
   }
-}
-
-function openSession(connection: KafkaConnection, timeoutMs: number): Session {
-  const client = newClient(connection, {
-    requestTimeoutMs: timeoutMs,
-    retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
-  });
-  const admin = client.kafka.admin();
-  const connected = admin.connect();
-  const session: Session = { client, admin, connected, failures: 0 };
-  connected.catch(() => {
-    // Whoever asks gets this error too; a session that never connected must not be asked again.
-    session.failures = FAILURES_BEFORE_REBUILD;
-  });
-  return session;
-}
-
-async function close(session: Session): Promise<void> {
-  await settled(session.admin.disconnect(), 2_000);
-  session.client.cut();
 }
 
 /** What ensureTopic needs. */
@@ -138,7 +82,7 @@ export interface TopicSpec extends Omit<KafkaConnection, "clientId"> {
 export async function ensureTopic(spec: TopicSpec): Promise<void> {
   const timeoutMs = spec.timeoutMs ?? 60_000;
   const deadline = performance.now() + timeoutMs;
-  const session = openSession({ ...spec, clientId: "alertcast-setup" }, 10_000);
+  const session = openAdmin({ ...spec, clientId: "alertcast-setup" }, 10_000);
   try {
     for (;;) {
       const problem = await createOnce(session.admin, spec);
@@ -148,7 +92,7 @@ export async function ensureTopic(spec: TopicSpec): Promise<void> {
       await pause(250);
     }
   } finally {
-    await close(session);
+    await closeAdmin(session);
   }
 }
 

@@ -1,8 +1,9 @@
 // What arrives, what waits and for how long, from offsets at known times. Negative differences are never rates.
-import type { EndPoint, PartitionMemory } from "./memory.ts";
-import type { PartitionObservation } from "./model.ts";
 
-/** Time constants of the two averages of the arrival rate, s: one follows a burst, one remembers it. */
+import type { PartitionObservation } from "./model.ts";
+import type { EndPoint, PartitionMemory } from "./scaler-memory.ts";
+
+/** Time constants of the two averages of the arrival rate, s: one follows a burst, one remembers it. The first is also that of what is committed. */
 const FAST_S = 20;
 const SLOW_S = 180;
 /** Commits come this much later than they are due, s. */
@@ -10,7 +11,7 @@ const COMMIT_JITTER_S = 1;
 /** Points kept of the log's ends; older ones lie further apart. */
 const MAX_POINTS = 16;
 /** A point may go when its neighbours are closer together than this share of their age. */
-const POINT_SPACING = 0.35;
+const POINT_SPACING = 0.8;
 
 export interface PartitionView {
   readonly key: string;
@@ -56,14 +57,20 @@ export function viewPartition(
   // A lag of one record for ever (a transaction's marker, an offset that is never committed) is no work.
   const backlog = Math.max(0, lag - 1 - arrival * (commitSeconds + COMMIT_JITTER_S));
   const moved = known && committed >= before.committed;
+  const throughput = moved ? (committed - before.committed) / seconds : undefined;
   return {
     key,
     lag,
     arrival,
     backlog,
-    throughput: moved ? (committed - before.committed) / seconds : undefined,
-    memory: { key, committed, end: seen.end, fast, slow },
+    throughput,
+    memory: { key, committed, end: seen.end, fast, slow, done: doneOf(throughput, before?.done ?? -1, seconds) },
   };
+}
+
+function doneOf(throughput: number | undefined, before: number, seconds: number): number {
+  if (throughput === undefined) return -1;
+  return before < 0 ? throughput : average(before, throughput, seconds, FAST_S);
 }
 
 function average(before: number, rate: number, seconds: number, constant: number): number {
@@ -94,9 +101,4 @@ export function ageOf(points: readonly EndPoint[], index: number, offset: number
   }
   const oldest = points[0];
   return oldest === undefined ? 0 : Math.max(0, nowMs - oldest.atMs) / 1000;
-}
-
-/** Records/s that these partitions commit together. */
-export function throughputOf(views: readonly PartitionView[]): number {
-  return views.reduce((total, { throughput }) => total + (throughput ?? 0), 0);
 }

@@ -1,6 +1,7 @@
 // What is done while the source cannot be seen: nothing, or what the fallback says. Never a scale-down.
-import type { ScalerMemory } from "./memory.ts";
+
 import type { BlindObservation, Outcome, ScalerSpec } from "./model.ts";
+import type { ScalerMemory } from "./scaler-memory.ts";
 
 /** The memory stays as it is: when sight returns, rates are taken over the time that has really passed. */
 export function blind(

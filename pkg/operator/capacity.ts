@@ -71,7 +71,9 @@ function memberThroughputs({ observation, partitions }: CapacityInput) {
   return observation.group.members.map((member) => {
     const own = member.partitions.map(({ topic, partition }) => partitions.get(`${topic}/${partition}`));
     const throughput = own.reduce((sum, view) => sum + (view?.throughput ?? 0), 0);
-    return { throughput, saturated: own.length > 0 && own.every((view) => view !== undefined && view.backlog > 0) };
+    // A partition in which nothing happens says nothing about its member.
+    const active = own.filter((view) => view !== undefined && (view.backlog > 0 || (view.throughput ?? 0) > 0));
+    return { throughput, saturated: active.length > 0 && active.every((view) => (view?.backlog ?? 0) > 0) };
   });
 }
 

@@ -1,10 +1,9 @@
 // The scaler's decision: how many replicas, and why. A pure function of what was seen, what is remembered and the time; the
 // controller and the simulator call the same one. Never scales down on a first look, never from a part of the sum.
-import { addPoint, ageOf, keyOf, type PartitionView, positionOf, throughputOf, viewPartition } from "./arrival.ts";
-import { type Enough, fullest, leastMembers } from "./bins.ts";
+import { addPoint, ageOf, keyOf, type PartitionView, positionOf, viewPartition } from "./arrival.ts";
+import { type Enough, leastMembers } from "./bins.ts";
 import { blind } from "./blind.ts";
 import { learn, planningRate } from "./capacity.ts";
-import { newMemory, type ScalerMemory } from "./memory.ts";
 import type {
   BlindObservation,
   Decision,
@@ -14,6 +13,7 @@ import type {
   ScalerSpec,
   ScalerView,
 } from "./model.ts";
+import { newMemory, type ScalerMemory } from "./scaler-memory.ts";
 import { afterChange, remember, windowMs } from "./window.ts";
 
 /** After a group was dealt anew its rates mean nothing for so long, ms. */
@@ -31,7 +31,7 @@ const GAP_MS = 60_000;
 /** No commit for so long while records wait: replicas are not what is missing, ms. */
 const STUCK_MS = 60_000;
 /** A scale-up is judged so long after the group has settled, ms. */
-const TRIAL_MS = 30_000;
+const TRIAL_MS = 15_000;
 /** Less than this share of the gain that was expected: more replicas do not help. */
 const TRIAL_GAIN = 0.1;
 const HOLD_MS = 300_000;
@@ -108,7 +108,6 @@ function see(spec: ScalerSpec, observation: Observation, before: ScalerMemory, n
     stuckSinceMs: stuck ? (before.stuckSinceMs ?? nowMs) : undefined,
     replicas,
     arrival: totals(views).arrivalRate,
-    throughput: throughputOf(views),
   };
   const changed = afterChange(remember(memory, gap, down.replicas, nowMs), before, spec, nowMs);
   const judged = judge(changed, views, settled, nowMs);
@@ -116,7 +115,7 @@ function see(spec: ScalerSpec, observation: Observation, before: ScalerMemory, n
     0,
     ...observation.partitions.map((seen, i) => lagSecondsOf(seen, views[i], points, i, nowMs)),
   );
-  const utilization = rate > 0 ? fullest(currentLoads(observation, views), 1_000_000) / rate : undefined;
+  const utilization = rate > 0 ? Math.max(0, ...currentLoads(observation, views)) / rate : undefined;
   const view: ScalerView = {
     ...totals(views),
     lagSeconds,
@@ -125,7 +124,7 @@ function see(spec: ScalerSpec, observation: Observation, before: ScalerMemory, n
     members: group.members.length,
     recommendedReplicas: up.replicas,
     capacityKnown: capacity.rate !== undefined || spec.capacity.initialPerReplica !== undefined,
-    partitionBound: up.partitionBound,
+    partitionBound: rate > 0 && views.some((each) => each.memory.slow / spec.behavior.targetUtilization > rate),
     limited: up.limited,
     holding: judged.holdUntilMs !== undefined && nowMs < judged.holdUntilMs,
   };
@@ -147,7 +146,7 @@ function demand(spec: ScalerSpec, views: readonly PartitionView[], rate: number,
     // Nothing is known of what a replica does; nothing to do is for the fewest all the same.
     const idle = views.every(({ arrival, backlog }) => arrival === 0 && backlog === 0);
     const n = idle ? min : Math.min(max, Math.max(min, replicas));
-    const kept = { replicas: n, partitionBound: false, limited: false };
+    const kept = { replicas: n, limited: false };
     return { up: kept, down: kept };
   }
   const at = (utilization: number) =>
@@ -189,8 +188,8 @@ function choose(spec: ScalerSpec, look: Look): Decision {
   if (pressed !== undefined && look.up.limited) {
     return stay("max-replicas", `more than ${max} replicas would be needed`);
   }
-  if (pressed !== undefined && look.up.partitionBound) {
-    return stay("partition-bound", "one partition alone brings more than a replica can do");
+  if (pressed !== undefined && view.partitionBound) {
+    return stay("partition-bound", "one partition alone brings as much as a replica can do");
   }
   return look.settled ? goDown(spec, look, stay) : stay("unsettled", "the group does not come to rest");
 }
@@ -222,9 +221,12 @@ function goDown(spec: ScalerSpec, look: Look, stay: Stay): Decision {
   const enough = Math.max(look.down.replicas, ...within.map(({ n }) => n));
   if (enough >= replicas) return stay("steady", `${replicas} replicas are right`);
   if (view.lagSeconds >= spec.objective.maxLagSeconds / 3) return stay("steady", "no scale-down while records wait");
-  if (nowMs - memory.seeingSinceMs < window)
+  // A first look has seen nothing arrive yet, however short the window is.
+  if (nowMs - memory.seeingSinceMs < window || nowMs === memory.seeingSinceMs) {
     return stay("window", "fewer replicas would do, but not for long enough yet");
-  if (memory.lastScaleMs !== undefined && nowMs - memory.lastScaleMs < DOWN_SPACING_MS) {
+  }
+  // Of a scaler that has just begun nobody knows when the last change was.
+  if (nowMs - (memory.lastScaleMs ?? memory.seeingSinceMs) < DOWN_SPACING_MS) {
     return stay("window", "the last change was a moment ago");
   }
   const to = Math.max(enough, replicas - spec.behavior.maxStep);
@@ -240,10 +242,13 @@ function move(from: number, to: number, reason: DecisionReason, message: string)
 function judge(memory: ScalerMemory, views: readonly PartitionView[], settled: boolean, nowMs: number): ScalerMemory {
   const { trial } = memory;
   if (trial === undefined) return memory;
-  const waiting = views.filter(({ backlog }) => backlog > 0);
-  if (waiting.length === 0) return { ...memory, trial: undefined };
+  // Of what never waited, or no longer does, the throughput is what arrives, whoever serves it.
+  const waiting = views.flatMap(({ backlog }, i) => (backlog > 0 ? [i] : []));
+  if (waiting.length === 0 || trial.before.length !== views.length) return { ...memory, trial: undefined };
   if (!settled || nowMs - Math.max(memory.assignedAtMs, trial.atMs) < SETTLE_MS + TRIAL_MS) return memory;
-  const gained = throughputOf(views) / Math.max(trial.before, 1e-9) - 1;
+  const before = sum(waiting.map((i) => trial.before[i] ?? 0));
+  const now = sum(waiting.map((i) => Math.max(0, memory.partitions[i]?.done ?? 0)));
+  const gained = now / Math.max(before, 1e-9) - 1;
   const expected = trial.to / trial.from - 1;
   const held = gained < TRIAL_GAIN * expected;
   return { ...memory, trial: undefined, ...(held && { holdUntilMs: nowMs + HOLD_MS }) };

@@ -104,6 +104,7 @@ export interface ScalerView {
   readonly recommendedReplicas: number;
   /** The rate was learned or declared. */
   readonly capacityKnown: boolean;
+  /** One partition alone brings more than a replica is to be used for: no number of replicas helps it. */
   readonly partitionBound: boolean;
   /** More than maxReplicas would be needed. */
   readonly limited: boolean;

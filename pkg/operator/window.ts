@@ -1,6 +1,7 @@
 // The window before a scale-down: how many replicas would have been enough within it, and how long it is. No decisions.
-import type { ScalerMemory } from "./memory.ts";
+
 import type { ScalerSpec } from "./model.ts";
+import type { ScalerMemory } from "./scaler-memory.ts";
 
 /** However often it doubles. */
 const LONGEST_WINDOW_MS = 1_800_000;
@@ -33,7 +34,8 @@ export function afterChange(memory: ScalerMemory, before: ScalerMemory, spec: Sc
   const factor = factorAt(memory, asked, nowMs);
   const regretted = memory.lastDownMs !== undefined && nowMs - memory.lastDownMs <= REGRET_WINDOWS * asked * factor;
   const most = Math.max(1, LONGEST_WINDOW_MS / Math.max(1, asked));
-  const trial = { atMs: nowMs, from, to, before: before.throughput, arrival: before.arrival };
+  const done = before.partitions.map((partition) => Math.max(0, partition.done));
+  const trial = { atMs: nowMs, from, to, before: done, arrival: before.arrival };
   return {
     ...memory,
     lastScaleMs: nowMs,

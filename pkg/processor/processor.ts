@@ -22,6 +22,7 @@ export function createProcessor(deps: ProcessorDeps): Processor {
 }
 
 async function run(deps: ProcessorDeps, members: Members, signal: AbortSignal): Promise<void> {
+  deps.metrics.started(deps.ruleSet);
   const consumer = await deps.log.consume(deps.group, {
     assigned: (partitions) => members.assign(partitions),
     batch: (batch) => members.worker(batch.partition)?.enqueue(batch),
@@ -61,11 +62,16 @@ async function storeOffsets(
     await pause(deps.limits.offsetsEveryMs, signal);
     if (signal.aborted) await members.stopAll();
     deps.metrics.partitions(members.states());
+    const offsets = members.offsetsToStore();
     try {
-      const offsets = members.offsetsToStore();
-      if (offsets.length > 0) await consumer.commit(offsets);
+      if (offsets.length > 0) {
+        await consumer.commit(offsets);
+        deps.metrics.logAnswers(true);
+      }
       away = false;
     } catch (error) {
+      members.notStored(offsets);
+      deps.metrics.logAnswers(false);
       if (!away) deps.logger.warn({ error: messageOf(error) }, "offsets not stored in the log");
       away = true;
     }
@@ -166,6 +172,11 @@ class Members {
     }
     if (moved.length === 0) return [];
     return shareBusy(moved, this.#busy.take());
+  }
+
+  /** These are told again, even if nothing more comes: else the group would seem to lag for ever. */
+  notStored(offsets: readonly OffsetCommit[]): void {
+    for (const { partition } of offsets) this.#stored.delete(partition);
   }
 
   async stopAll(): Promise<void> {

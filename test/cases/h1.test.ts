@@ -1,8 +1,8 @@
 // H1: lag that is no work. "No committed offset" is neither -1 nor everything ever written; a lag of 1 may stay for ever.
 import { expect, test } from "vitest";
 import { decide } from "../../pkg/operator/decide.ts";
-import type { ScalerMemory } from "../../pkg/operator/memory.ts";
 import type { Decision, Observation, ScalerSpec, ScalerView } from "../../pkg/operator/model.ts";
+import type { ScalerMemory } from "../../pkg/operator/scaler-memory.ts";
 
 const SPEC: ScalerSpec = {
   minReplicas: 1,

@@ -1,8 +1,8 @@
 // H2: half blind. No decision comes from a part of the sum, and a rebuilt controller goes on from what was kept.
 import { describe, expect, test } from "vitest";
 import { decide } from "../../pkg/operator/decide.ts";
-import { parseMemory, type ScalerMemory, writeMemory } from "../../pkg/operator/memory.ts";
 import type { BlindObservation, Decision, Observation, ScalerSpec, ScalerView } from "../../pkg/operator/model.ts";
+import { parseMemory, type ScalerMemory, writeMemory } from "../../pkg/operator/scaler-memory.ts";
 
 const PARTITIONS = 24;
 /** Of each partition; 8 replicas that do 1,000 records/s each are 75 % in use. */
