@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { missingTools, servicesToStart } from "./test/harness/tools.ts";
+import { missingPrograms } from "./test/kube/control-plane/programs.ts";
 
 const folders = "{bench,cmd,pkg,test}";
 // Without the services' programs the integration tests are skipped, loudly (test/harness/global-setup.ts); with CI=true they fail.
@@ -12,8 +13,10 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [`${folders}/**/*.test.ts`],
-          exclude: ["**/*.int.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.{int,kube,image,live}.test.ts", "**/node_modules/**"],
           maxWorkers: "100%",
+          // They wait for nothing, but machines are slow, and other work may run beside.
+          testTimeout: 60_000,
           // First, while the services start. (Order 0 would run last where there is only one worker.)
           sequence: { groupOrder: 1 },
         },
@@ -32,6 +35,31 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           ...(skipped && { testNamePattern: /(?!)/ }),
+        },
+      },
+      {
+        test: {
+          name: "kube",
+          include: ["test/kube/**/*.kube.test.ts"],
+          globalSetup: ["test/kube/control-plane/global-setup.ts"],
+          // One file after another: they share one API server, and some take its definitions away for a while.
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          // Without the programs they are skipped, loudly (the global set-up says how to get them).
+          ...(missingPrograms().length > 0 && { testNamePattern: /(?!)/ }),
+        },
+      },
+      {
+        test: {
+          name: "live",
+          include: ["test/live/**/*.live.test.ts"],
+          globalSetup: ["test/harness/global-setup.ts", "test/kube/control-plane/global-setup.ts"],
+          setupFiles: ["test/harness/await-services.ts"],
+          sequence: { groupOrder: 5 },
+          execArgv: ["--disable-warning=TimeoutNegativeWarning", "--max-old-space-size=8192"],
+          hookTimeout: 600_000,
         },
       },
       {

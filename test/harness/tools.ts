@@ -40,11 +40,14 @@ export function redisCommand(): string | undefined {
   return onPath("redis-server") ?? onPath("valkey-server");
 }
 
+/** Where what was fetched or built for the tests is kept, outside the checkout (scripts/env.sh says the same). */
+export function cacheFolder(): string {
+  return process.env.ALERTCAST_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "alertcast");
+}
+
 /** The folder of the Kafka broker's jars in the user's cache. */
 export function kafkaLibs(): string | undefined {
-  const cacheHome = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  const cache = process.env.ALERTCAST_CACHE || join(cacheHome, "alertcast");
-  const libs = join(cache, "kafka", "4.2.0", "libs");
+  const libs = join(cacheFolder(), "kafka", "4.2.0", "libs");
   return isUsable(libs) ? libs : undefined;
 }
 
