@@ -48,6 +48,7 @@ export function drawLoop(samples: readonly Sample[], marks: readonly Mark[], obj
     (m) => `<text x="${x(m * 60)}" y="${bottom - GAP + 14}" text-anchor="middle">${m} min</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${bottom + 50}" font-family="sans-serif" font-size="11">
+<title>Replicas and lag under a changing load</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${flags.join("\n")}
 ${drawn.join("\n")}

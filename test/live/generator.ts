@@ -1,5 +1,5 @@
 // A process that sends device events to Kafka at a rate it is told over standard input (`rate 500`), and says once a second how
-// many are acknowledged. What could not be sent waits and follows at no more than twice the rate, as real producers do it.
+// many are acknowledged. What could not be sent waits and follows at no more than twice the highest rate so far, as real producers do it.
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { Kafka, logLevel, Partitioners } from "kafkajs";
@@ -14,12 +14,14 @@ const producer = kafka.producer({
   retry: { retries: 2, initialRetryTime: 200, maxRetryTime: 1000 },
 });
 let rate = 0;
+let highest = 0;
 let sent = 0;
 let owed = 0;
 let ending = false;
 
 createInterface({ input: process.stdin }).on("line", (line) => {
   if (line.startsWith("rate ")) rate = Number(line.slice(5));
+  highest = Math.max(highest, rate);
   if (line === "end") ending = true;
 });
 
@@ -54,7 +56,7 @@ while (!ending || owed >= 1) {
   const nowMs = performance.now();
   owed += ((nowMs - lastMs) / 1000) * (ending ? 0 : rate);
   lastMs = nowMs;
-  const n = Math.min(Math.floor(owed), Math.ceil((2 * rate * TICK_MS) / 1000), 5000);
+  const n = Math.min(Math.floor(owed), Math.ceil((2 * highest * TICK_MS) / 1000), 5000);
   if (n > 0) {
     owed -= n;
     await send(n);

@@ -67,17 +67,17 @@ async function longPlan(run: Run): Promise<void> {
   };
   await step(500, 120);
   await step(Math.round(TOP / 4), 180);
-  await step(TOP, 180);
+  await step(TOP, 120);
   run.killProcessor();
   mark("processor killed");
-  await seconds(60);
+  await seconds(45);
   await run.killOperator();
   mark("operator killed");
-  await seconds(60);
+  await seconds(45);
   mark("Kafka away");
   await run.kafkaAway(60);
   mark("Kafka back");
-  await seconds(150);
+  await seconds(120);
   await step(500, 900);
 }
 
@@ -248,6 +248,10 @@ it("replicas follow the load, lag stays within the objective, and no event is lo
     };
   };
 
+  const decided = waitFor(async () => (await look()).reason !== "", { what: "a first decision", deadlineMs: 120_000 });
+  await decided.catch((error: unknown) => {
+    throw new Error(operators.map((operator) => operator.logs().slice(-15).join("\n")).join("\n\n"), { cause: error });
+  });
   const samples: Sample[] = [];
   const marks: Mark[] = [];
   const startedMs = performance.now();
@@ -297,7 +301,11 @@ it("replicas follow the load, lag stays within the objective, and no event is lo
     stop.abort();
     await recording;
     mkdirSync(".reports", { recursive: true });
-    writeFileSync(".reports/live-loop.json", JSON.stringify({ samples, marks, lastWords: pods.lastWords }));
+    const logs = operators.map((operator) => operator.logs());
+    writeFileSync(
+      ".reports/live-loop.json",
+      JSON.stringify({ samples, marks, lastWords: pods.lastWords, operators: logs }),
+    );
     const picture = isLong ? "docs/live-loop.svg" : ".reports/live-loop.svg";
     writeFileSync(join(import.meta.dirname, "../..", picture), drawLoop(samples, marks, OBJECTIVE_S));
   }
