@@ -1,4 +1,5 @@
 // What every program of AlertCast does around its work: signals, readiness, waiting for dependencies, exit code.
+import packageJson from "../package.json" with { type: "json" };
 import { AlertCastError, hasCode, messageOf } from "../pkg/errors.ts";
 import { createApp } from "../pkg/http/app.ts";
 import { type Checks, createOpsRouter, type OpsOptions } from "../pkg/http/ops.ts";
@@ -7,6 +8,11 @@ import { sleep } from "../pkg/lifecycle/sleep.ts";
 import { onTermination } from "../pkg/lifecycle/termination.ts";
 import type { Metrics } from "../pkg/telemetry/catalogue.ts";
 import { createLogger, type Logger, type LogLevel } from "../pkg/telemetry/logger.ts";
+import type { Tracing } from "../pkg/telemetry/tracing.ts";
+import { startTracing } from "./otel.ts";
+
+/** As alertcast_build_info shows it. */
+export const VERSION = packageJson.version;
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 3000;
@@ -71,12 +77,12 @@ export async function startOpsServer(options: {
 }
 
 /**
- * Runs a program until it ends or a signal asks it to: exit 0 after a wanted end, 1 after a failure, 2 when what it was
+ * Runs a program until it ends or a signal asks it to, traced where traces are wanted: exit 0 after a wanted end, 1 after a failure, 2 when what it was
  * given (environment, rule file) is wrong.
  */
 export async function runProgram(
   component: string,
-  work: (signal: AbortSignal, useLogger: (level: LogLevel) => Logger) => Promise<void>,
+  work: (signal: AbortSignal, useLogger: (level: LogLevel) => Logger, tracing: Tracing) => Promise<void>,
   options: { readonly graceMs?: number; readonly logTo?: { write(line: string): void } } = {},
 ): Promise<void> {
   const { graceMs = 25_000, logTo = process.stdout } = options;
@@ -90,7 +96,10 @@ export async function runProgram(
     onForced: (cause) => logger.error({ cause }, "exit forced before everything had ended"),
   });
   try {
-    await work(termination.signal, useLogger);
+    await using tracing = await startTracing(component, (reason) =>
+      logger.warn({ reason }, "traces could not be sent"),
+    );
+    await work(termination.signal, useLogger, tracing);
     logger.info("ended");
     process.exitCode = 0;
   } catch (error) {

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes sure that Kafka, PostgreSQL and Redis can be started for the tests. Installs what is missing where it may
-# (root with apt-get); elsewhere it says what is missing, and fails only when CI=true.
+# Makes sure that Kafka, PostgreSQL and Redis can be started for the tests, and Prometheus for those of dashboards and
+# alerts. Installs what is missing where it may (root with apt-get); elsewhere it says what is missing, and fails only when
+# CI=true.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -18,6 +19,8 @@ missing() {
   has redis-server || has valkey-server || packages="$packages redis-server"
   has java || packages="$packages default-jre-headless"
   cmp -s test/harness/kafka/pom.xml "$ALERTCAST_CACHE/kafka/4.2.0/pom.xml" || has mvn || packages="$packages maven"
+  # Only the tests of dashboards and alerts are skipped without it.
+  { has prometheus && has promtool; } || packages="$packages prometheus"
   echo "${packages# }"
 }
 
@@ -30,7 +33,10 @@ if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && has apt-get; then
   apt-get install -y -qq --no-install-recommends $packages >&2 </dev/null
   packages=$(missing)
 fi
-if [ -z "$packages" ]; then exec scripts/setup-kafka.sh; fi
+case "$packages" in
+  "" | prometheus) scripts/setup-kafka.sh ;;
+esac
+if [ -z "$packages" ]; then exit 0; fi
 
 echo "alertcast: MISSING for the tests with real services (Debian's names): $packages" >&2
 if [ "${CI:-}" = true ]; then exit 1; fi

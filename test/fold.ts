@@ -81,7 +81,7 @@ export class Fold {
 
   count(name: string): number {
     let n = 0;
-    const fields: Record<string, keyof Omit<DetectCounts, "unknown">> = {
+    const fields: Record<string, keyof Omit<DetectCounts, "unknown" | "matched" | "skipped">> = {
       late: "late",
       bad_ts: "badTs",
       quarantined: "quarantined",

@@ -18,11 +18,14 @@ import { createProcessor } from "../../pkg/processor/processor.ts";
 import { countsRelay } from "../../pkg/relay/counts-relay.ts";
 import { createMetrics } from "../../pkg/telemetry/catalogue.ts";
 import type { Logger } from "../../pkg/telemetry/logger.ts";
+import { observeQueries, showPool } from "../../pkg/telemetry/queries.ts";
+import type { Tracing } from "../../pkg/telemetry/tracing.ts";
 import { migrate } from "../../pkg/ticket/postgres-migrate.ts";
 import { postgresReader } from "../../pkg/ticket/postgres-read.ts";
 import { postgresStore } from "../../pkg/ticket/postgres-store.ts";
 import { compileStored, loadRuleSet } from "../rules.ts";
-import { runProgram } from "../service.ts";
+import { loadRunbooks } from "../runbooks.ts";
+import { runProgram, VERSION } from "../service.ts";
 import { openEmbedded } from "./embedded.ts";
 import { trimTask } from "./trim.ts";
 
@@ -40,10 +43,10 @@ export function addStandalone(program: Command): void {
       "\nExamples:\n  alertcast standalone\n  INGEST_RATE=5 API_PORT=9000 alertcast standalone --data /var/lib/alertcast",
     )
     .action(async (options: { data?: string; memory?: boolean }) => {
-      const work = async (signal: AbortSignal, useLogger: Parameters<Parameters<typeof runProgram>[1]>[1]) => {
+      const work: Parameters<typeof runProgram>[1] = async (signal, useLogger, tracing) => {
         const config = standaloneConfig(process.env);
         const dataDir = options.memory ? undefined : (options.data ?? config.dataDir);
-        await run(config, dataDir, useLogger(config.logLevel), signal);
+        await run(config, dataDir, { logger: useLogger(config.logLevel), tracing }, signal);
       };
       await runProgram("standalone", work, { graceMs: GRACE_MS, logTo: process.stderr });
     });
@@ -52,7 +55,7 @@ export function addStandalone(program: Command): void {
 async function run(
   config: StandaloneConfig,
   dataDir: string | undefined,
-  logger: Logger,
+  { logger, tracing }: { readonly logger: Logger; readonly tracing: Tracing },
   signal: AbortSignal,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
@@ -66,8 +69,10 @@ async function run(
   await migrate(pool);
   const log = stack.use(postgresLog({ pool, topic: config.topic, partitions: config.partitions, logger }));
   const topic = await log.describe();
-  const metrics = createMetrics(["ingestor", "processor", "api"]);
-  const store = postgresStore({ pool });
+  const metrics = createMetrics(["ingestor", "processor", "api"], { version: VERSION });
+  showPool(metrics, pool);
+  const observe = observeQueries(metrics, tracing);
+  const store = postgresStore({ pool, observe });
   const processor = createProcessor({
     log,
     topic,
@@ -82,6 +87,7 @@ async function run(
     logger,
     metrics: processorMetrics(metrics, topic.topic, Date.now),
     now: Date.now,
+    tracing,
   });
   const { rate, devices, seed } = config.simulator;
   const ingestor = createIngestor({
@@ -89,9 +95,10 @@ async function run(
     topicPartitions: topic.partitions,
     metrics,
     logger,
+    tracing,
     simulator: { rate, devices, seed: seed ?? randomInt(2 ** 32) },
   });
-  const reader = postgresReader(pool);
+  const reader = postgresReader(pool, observe);
   const live = memoryCounts();
   const api = createApi({
     reader,
@@ -101,6 +108,8 @@ async function run(
     ready: ingestor.checks,
     now: () => new Date(),
     routers: [ingestor.router],
+    tracing,
+    runbooks: await loadRunbooks(),
   });
   const server = stack.use(await startHttpServer({ handler: api.callback(), port: config.apiPort, drainMs: 1000 }));
   greet(server.port, dataDir, config);

@@ -10,19 +10,22 @@ import { sleep } from "../../pkg/lifecycle/sleep.ts";
 import { countsRelay } from "../../pkg/relay/counts-relay.ts";
 import { createMetrics } from "../../pkg/telemetry/catalogue.ts";
 import type { Logger } from "../../pkg/telemetry/logger.ts";
+import { observeQueries, showPool } from "../../pkg/telemetry/queries.ts";
+import type { Tracing } from "../../pkg/telemetry/tracing.ts";
 import { checkSchema } from "../../pkg/ticket/postgres-migrate.ts";
 import { createPool } from "../../pkg/ticket/postgres-pool.ts";
 import { postgresReader } from "../../pkg/ticket/postgres-read.ts";
-import { Readiness, runProgram, startOpsServer, waitFor } from "../service.ts";
+import { loadRunbooks } from "../runbooks.ts";
+import { Readiness, runProgram, startOpsServer, VERSION, waitFor } from "../service.ts";
 
-await runProgram("api", async (signal, useLogger) => {
+await runProgram("api", async (signal, useLogger, tracing) => {
   const config = apiConfig(process.env);
-  await run(config, useLogger(config.logLevel), signal);
+  await run(config, useLogger(config.logLevel), tracing, signal);
 });
 
-async function run(config: ApiConfig, logger: Logger, signal: AbortSignal): Promise<void> {
+async function run(config: ApiConfig, logger: Logger, tracing: Tracing, signal: AbortSignal): Promise<void> {
   await using stack = new AsyncDisposableStack();
-  const metrics = createMetrics("api");
+  const metrics = createMetrics("api", { version: VERSION });
   const readiness = new Readiness(["postgres"]);
   const pool = createPool({
     ...config.postgres,
@@ -30,7 +33,8 @@ async function run(config: ApiConfig, logger: Logger, signal: AbortSignal): Prom
     onError: (error) => logger.warn({ err: error }, "database connection lost"),
   });
   stack.defer(() => pool.end());
-  const reader = postgresReader(pool);
+  showPool(metrics, pool);
+  const reader = postgresReader(pool, observeQueries(metrics, tracing));
   const live = config.redis && stack.use(await openRedis(config.redis, logger));
   const api = createApi({
     reader,
@@ -39,6 +43,8 @@ async function run(config: ApiConfig, logger: Logger, signal: AbortSignal): Prom
     logger,
     ready: readiness.checks(["postgres"]),
     now: () => new Date(),
+    tracing,
+    runbooks: await loadRunbooks(),
   });
   const server = stack.use(await startHttpServer({ handler: api.callback(), port: config.port }));
   const tasks = [server.run];
@@ -47,10 +53,10 @@ async function run(config: ApiConfig, logger: Logger, signal: AbortSignal): Prom
     tasks.push(stack.use(await startOpsServer(ops)).run);
   }
   logger.info({ port: server.port }, "api started");
-  const relay = live && countsRelay({ reader, live, metrics, logger, sleep, now: () => performance.now() });
+  const relay = countsRelay({ reader, live, metrics, logger, sleep, now: () => performance.now() });
   tasks.push(async (s) => {
     await waitFor("postgres", () => checkSchema(pool), { readiness, logger, signal: s });
-    await (relay ?? untilAborted)(s);
+    await relay(s);
   });
   await runTasks(tasks, signal);
 }
@@ -59,11 +65,4 @@ async function run(config: ApiConfig, logger: Logger, signal: AbortSignal): Prom
 async function openRedis({ passwordFile, ...redis }: RedisConfig, logger: Logger) {
   const password = passwordFile === undefined ? undefined : (await readFile(passwordFile, "utf8")).trimEnd();
   return redisCounts({ ...redis, password, onError: (error) => logger.debug({ err: error }, "redis connection lost") });
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

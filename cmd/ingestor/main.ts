@@ -11,15 +11,16 @@ import { ensureTopic, kafkaLog } from "../../pkg/log/kafka.ts";
 import type { EventLog, TopicInfo } from "../../pkg/log/log.ts";
 import { createMetrics, type Metrics } from "../../pkg/telemetry/catalogue.ts";
 import type { Logger } from "../../pkg/telemetry/logger.ts";
-import { Readiness, runProgram, startOpsServer, waitFor } from "../service.ts";
+import type { Tracing } from "../../pkg/telemetry/tracing.ts";
+import { Readiness, runProgram, startOpsServer, VERSION, waitFor } from "../service.ts";
 
-await runProgram("ingestor", async (signal, useLogger) => {
+await runProgram("ingestor", async (signal, useLogger, tracing) => {
   const config = ingestorConfig(process.env);
-  await run(config, useLogger(config.logLevel), signal);
+  await run(config, useLogger(config.logLevel), tracing, signal);
 });
 
-async function run(config: IngestorConfig, logger: Logger, signal: AbortSignal): Promise<void> {
-  const metrics = createMetrics("ingestor");
+async function run(config: IngestorConfig, logger: Logger, tracing: Tracing, signal: AbortSignal): Promise<void> {
+  const metrics = createMetrics("ingestor", { version: VERSION });
   const brokers = config.kafka.brokers.map(({ host, port }) => `${host}:${port}`);
   const { topic: name, security } = config.kafka;
   await using log = kafkaLog({ brokers, topic: name, security, clientId: "alertcast-ingestor", logger });
@@ -36,11 +37,12 @@ async function run(config: IngestorConfig, logger: Logger, signal: AbortSignal):
     topicPartitions: topic.partitions,
     metrics,
     logger,
+    tracing,
     simulator: { rate, devices, seed: seed ?? randomInt(2 ** 32) },
   });
   ready = ingestor.checks;
   const ops = createOpsRouter({ ready, registry: metrics.registry });
-  const app = createApp({ routers: [ingestor.router, ops], logger });
+  const app = createApp({ routers: [ingestor.router, ops], logger, tracing });
   await using server = await startHttpServer({ handler: app.callback(), port: config.port });
   logger.info({ port: server.port, topic: topic.topic, partitions: topic.partitions }, "ingestor started");
   await runTasks([server.run, ingestor.run], signal);

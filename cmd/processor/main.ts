@@ -1,5 +1,6 @@
 // The processor: Kafka in, tickets in PostgreSQL out.
 import { hostname } from "node:os";
+import type pg from "pg";
 import { type ProcessorConfig, processorConfig } from "../../pkg/config/config.ts";
 import { AlertCastError } from "../../pkg/errors.ts";
 import { runTasks } from "../../pkg/lifecycle/run-tasks.ts";
@@ -11,29 +12,41 @@ import { createProcessor } from "../../pkg/processor/processor.ts";
 import { REMEMBERED_IDENTITIES } from "../../pkg/rule/detect.ts";
 import { createMetrics } from "../../pkg/telemetry/catalogue.ts";
 import type { Logger } from "../../pkg/telemetry/logger.ts";
+import { observeQueries, showPool } from "../../pkg/telemetry/queries.ts";
+import type { Tracing } from "../../pkg/telemetry/tracing.ts";
 import { checkSchema } from "../../pkg/ticket/postgres-migrate.ts";
 import { createPool } from "../../pkg/ticket/postgres-pool.ts";
 import { postgresStore } from "../../pkg/ticket/postgres-store.ts";
 import { compileStored, loadRuleSet } from "../rules.ts";
-import { Readiness, runProgram, startOpsServer, waitFor } from "../service.ts";
+import { Readiness, runProgram, startOpsServer, VERSION, waitFor } from "../service.ts";
 import { type Faults, readFaults } from "./faults.ts";
 
 const NEEDS = ["rules", "postgres", "kafka"] as const;
 /** The loop turns at least once a second; liveness asks for once in this long. */
 const TURN_WITHIN_MS = 60_000;
 
-await runProgram("processor", async (signal, useLogger) => {
+await runProgram("processor", async (signal, useLogger, tracing) => {
   const config = processorConfig(process.env);
   const logger = useLogger(config.logLevel);
   const faults = readFaults(process.env.ALERTCAST_FAULTS);
   if (faults.ordered.length > 0) logger.warn({ faults: faults.ordered }, "running with faults that a test has ordered");
-  await run(config, faults, logger, signal);
+  await run(config, faults, { logger, tracing }, signal);
 });
 
-async function run(config: ProcessorConfig, faults: Faults, logger: Logger, signal: AbortSignal): Promise<void> {
+interface Tools {
+  readonly logger: Logger;
+  readonly tracing: Tracing;
+}
+
+async function run(
+  config: ProcessorConfig,
+  faults: Faults,
+  { logger, tracing }: Tools,
+  signal: AbortSignal,
+): Promise<void> {
   const readiness = new Readiness(NEEDS);
   const deps = { readiness, logger, signal };
-  const metrics = createMetrics("processor");
+  const metrics = createMetrics("processor", { version: VERSION });
   const ruleSet = await loadRuleSet(config.rulesFile);
   readiness.set("rules", true);
   let lastTurnMs = Date.now();
@@ -46,11 +59,7 @@ async function run(config: ProcessorConfig, faults: Faults, logger: Logger, sign
     logger,
   });
   await using stack = new AsyncDisposableStack();
-  const pool = createPool({
-    ...config.postgres,
-    applicationName: "alertcast-processor",
-    onError: (error) => logger.warn({ err: error }, "database connection lost"),
-  });
+  const pool = openPool(config, logger);
   stack.defer(() => pool.end());
   const { brokers, topic: name, group } = config.kafka;
   const log = stack.use(
@@ -63,7 +72,9 @@ async function run(config: ProcessorConfig, faults: Faults, logger: Logger, sign
     }),
   );
   const { failpoint } = faults;
-  const store = postgresStore({ pool, fenced: faults.fenced, ...(failpoint === undefined ? {} : { failpoint }) });
+  showPool(metrics, pool);
+  const observe = observeQueries(metrics, tracing);
+  const store = postgresStore({ pool, observe, fenced: faults.fenced, ...(failpoint && { failpoint }) });
   const keepAlive = setInterval(() => {
     if (!readiness.isReady) lastTurnMs = Date.now();
   }, 1000);
@@ -93,11 +104,20 @@ async function run(config: ProcessorConfig, faults: Faults, logger: Logger, sign
       },
     },
     now: Date.now,
+    tracing,
     ...(failpoint === undefined ? {} : { failpoint }),
     ...(faults.perEntries === undefined ? {} : { perEntries: faults.perEntries }),
   });
   logger.info({ topic: topic.topic, partitions: topic.partitions, group, ruleSetId }, "processor started");
   await runTasks([server.run, (s) => processor.run(s)], signal);
+}
+
+function openPool(config: ProcessorConfig, logger: Logger): pg.Pool {
+  return createPool({
+    ...config.postgres,
+    applicationName: "alertcast-processor",
+    onError: (error) => logger.warn({ err: error }, "database connection lost"),
+  });
 }
 
 /** T1: with producers' time one wrong clock would move everybody's. */

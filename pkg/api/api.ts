@@ -6,7 +6,9 @@ import { type Answer, createApp } from "../http/app.ts";
 import { type Checks, createOpsRouter } from "../http/ops.ts";
 import type { Metrics } from "../telemetry/catalogue.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { noTracing, type Tracing } from "../telemetry/tracing.ts";
 import type { TicketReader } from "../ticket/read.ts";
+import { runbookRouter } from "./runbook-routes.ts";
 import { seedRouter } from "./seed-routes.ts";
 import { ticketRouter } from "./ticket-routes.ts";
 
@@ -22,15 +24,19 @@ export interface ApiDeps {
   readonly now: () => Date;
   /** What else is served on the same port (one process: the ingest door). */
   readonly routers?: readonly Router[];
+  readonly tracing?: Tracing;
+  /** Texts of the runbooks that alerts link to, by name; Markdown. */
+  readonly runbooks?: ReadonlyMap<string, string>;
 }
 
 /** The application; serve its `callback()`. */
 export function createApi(deps: ApiDeps): Koa {
-  const { metrics, logger, ready, routers = [] } = deps;
+  const { metrics, logger, ready, routers = [], tracing = noTracing, runbooks = new Map() } = deps;
   const ops = createOpsRouter({ ready, registry: metrics.registry });
   return createApp({
-    routers: [seedRouter(deps), ticketRouter(deps.reader), ...routers, ops],
+    routers: [seedRouter(deps), ticketRouter(deps.reader), runbookRouter(runbooks), ...routers, ops],
     logger,
+    tracing,
     onAnswer: countAnswers(metrics),
   });
 }

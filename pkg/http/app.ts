@@ -4,6 +4,7 @@ import type Router from "@koa/router";
 import Koa, { type Context, type Next } from "koa";
 import { AlertCastError } from "../errors.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { noTracing, type Span, type Tracing } from "../telemetry/tracing.ts";
 import { problemOf, sendProblem, statusOf } from "./problem.ts";
 
 /** How a request was answered. */
@@ -21,11 +22,15 @@ export interface AppOptions {
   readonly logger: Logger;
   /** For metrics; must not throw. */
   readonly onAnswer?: (answer: Answer) => void;
+  /** Each request is a span, except the questions of machines that watch (UNTRACED). Default: nothing is traced. */
+  readonly tracing?: Tracing;
 }
+
+const UNTRACED = new Set(["/livez", "/readyz", "/metrics", "/health"]);
 
 /** A Koa application of these routers. Whatever a route throws becomes a problem; only a 5xx is logged. */
 export function createApp(options: AppOptions): Koa {
-  const { routers, logger, onAnswer } = options;
+  const { routers, logger, onAnswer, tracing = noTracing } = options;
   const app = new Koa();
   // What reaches this happened after the answer was begun: mostly clients that went away.
   app.on("error", (error: unknown) => logger.debug({ err: error }, "answer could not be sent"));
@@ -33,7 +38,13 @@ export function createApp(options: AppOptions): Koa {
     const started = performance.now();
     ctx.set("Request-Id", randomUUID());
     ctx.set("X-Content-Type-Options", "nosniff");
-    await answer(ctx, next, logger);
+    if (UNTRACED.has(ctx.path)) await answer(ctx, next, logger);
+    else {
+      await tracing.span(ctx.method, { kind: "server", parent: ctx.get("traceparent") }, async (span) => {
+        await answer(ctx, next, logger);
+        describe(span, ctx);
+      });
+    }
     onAnswer?.({
       route: routeOf(ctx),
       method: ctx.method,
@@ -57,6 +68,18 @@ async function answer(ctx: Context, next: Next, logger: Logger): Promise<void> {
     if (ctx.headerSent) ctx.res.destroy();
     else sendProblem(ctx, problem);
   }
+}
+
+/** Names as in OpenTelemetry's conventions for HTTP. */
+function describe(span: Span, ctx: Context): void {
+  const route = routeOf(ctx);
+  if (route !== undefined) span.rename(`${ctx.method} ${route}`);
+  span.set({
+    "http.request.method": ctx.method,
+    "http.response.status_code": ctx.status,
+    ...(route !== undefined && { "http.route": route }),
+  });
+  if (ctx.status >= 500) span.failed(`answered ${ctx.status}`);
 }
 
 /** The layers a router found for the path, whatever their methods. */

@@ -286,6 +286,16 @@ test("events the log did not confirm are 503 with Retry-After: unknown, and the 
   expect(ingestor.checks.log?.()).toBe(true);
 });
 
+test("an ingestor that has worked stays ready while the log is away: somebody has to answer 503", async () => {
+  const log = recordingLog();
+  const { url, ingestor } = await start(log);
+  expect((await send(url, bad("a"))).status).toBe(202);
+  expect(ingestor.checks.log?.()).toBe(true);
+  log.fault = unavailable;
+  expect((await send(url, bad("a"))).status).toBe(503);
+  expect(ingestor.checks.log?.()).toBe(true);
+});
+
 test("an append that fails for another reason is not called unavailable", async () => {
   const log = recordingLog();
   log.fault = async () => {

@@ -6,6 +6,7 @@ import { sleep as realSleep, type Sleep } from "../lifecycle/sleep.ts";
 import type { EventLog } from "../log/log.ts";
 import type { Metrics } from "../telemetry/catalogue.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { noTracing, type Tracing } from "../telemetry/tracing.ts";
 import { createPublisher } from "./publisher.ts";
 import { createIngestRouter, DEFAULT_LIMITS, type IngestLimits } from "./routes.ts";
 import { simulate } from "./simulator.ts";
@@ -19,6 +20,7 @@ export interface IngestorOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly limits?: Partial<IngestLimits>;
+  readonly tracing?: Tracing;
   /** Without it, or at rate 0, nothing is simulated. */
   readonly simulator?: {
     /** Events per second, >= 0. */
@@ -37,7 +39,7 @@ export interface IngestorOptions {
 export interface Ingestor {
   /** `POST /api/v1/events`. */
   readonly router: Router;
-  /** For /readyz: whether the log took the last append (a tick at least every 10 s). */
+  /** For /readyz: whether the log has taken an append (ticks come by themselves). */
   readonly checks: Checks;
   /** Ticks and the simulator. */
   readonly run: Task;
@@ -46,7 +48,8 @@ export interface Ingestor {
 export function createIngestor(options: IngestorOptions): Ingestor {
   const { log, topicPartitions, metrics, logger, simulator, sleep = realSleep } = options;
   const { elapsedMs = () => performance.now(), nowMs = () => Date.now() } = options;
-  const publisher = createPublisher({ log, topicPartitions, elapsedMs, metrics });
+  const { tracing = noTracing } = options;
+  const publisher = createPublisher({ log, topicPartitions, elapsedMs, metrics, tracing });
   const tasks = [createTickTask({ publisher, logger, sleep })];
   if (simulator !== undefined && simulator.rate > 0) {
     const fleet = simulate(simulator.seed, simulator.devices);
@@ -63,15 +66,16 @@ export function createIngestor(options: IngestorOptions): Ingestor {
       }),
     );
   }
+  // An outage of the log later on is answered with 503 and Retry-After; without a ready ingestor nobody would answer.
+  let worked = false;
   return {
     router: createIngestRouter({ publisher, metrics, limits: { ...DEFAULT_LIMITS, ...options.limits } }),
     checks: {
-      log: () =>
-        publisher.lastAppend === "acknowledged"
-          ? true
-          : publisher.lastAppend === "failed"
-            ? "the last append failed"
-            : "nothing was appended yet",
+      log: () => {
+        worked ||= publisher.lastAppend === "acknowledged";
+        if (worked) return true;
+        return publisher.lastAppend === "failed" ? "the last append failed" : "nothing was appended yet";
+      },
     },
     run: (signal) => runTasks(tasks, signal),
   };

@@ -10,14 +10,22 @@ function bytesOf(batch: Batch): number {
 export class BatchQueue {
   readonly #limitBytes: number;
   readonly #flow: { readonly pause: () => void; readonly resume: () => void };
-  readonly #batches: { batch: Batch; bytes: number }[] = [];
+  readonly #now: () => number;
+  readonly #batches: { batch: Batch; bytes: number; atMs: number }[] = [];
+  #waitedMs = 0;
   #bytes = 0;
   #paused = false;
   #closed = false;
   #wake: (() => void) | undefined;
   #woken = false;
 
-  constructor(limitBytes: number, flow: { readonly pause: () => void; readonly resume: () => void }) {
+  /** @param now a clock of which only differences matter, ms */
+  constructor(
+    limitBytes: number,
+    flow: { readonly pause: () => void; readonly resume: () => void },
+    now: () => number,
+  ) {
+    this.#now = now;
     this.#limitBytes = limitBytes;
     this.#flow = flow;
   }
@@ -26,9 +34,14 @@ export class BatchQueue {
     return this.#batches.length;
   }
 
+  /** For how long the batch that next() gave last had waited, ms; 0 for an empty one. */
+  get waitedMs(): number {
+    return this.#waitedMs;
+  }
+
   push(batch: Batch): void {
     const bytes = bytesOf(batch);
-    this.#batches.push({ batch, bytes });
+    this.#batches.push({ batch, bytes, atMs: this.#now() });
     this.#bytes += bytes;
     if (this.#bytes >= this.#limitBytes && !this.#paused) {
       this.#paused = true;
@@ -48,6 +61,7 @@ export class BatchQueue {
     if (this.#closed) return undefined;
     this.#woken = false;
     const first = this.#batches.shift();
+    this.#waitedMs = first === undefined ? 0 : this.#now() - first.atMs;
     if (first === undefined) return { partition: -1, fetchedOffset: 0, records: [], nextOffset: 0, end: 0 };
     this.#took(first.bytes);
     return first.batch;

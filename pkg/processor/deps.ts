@@ -4,6 +4,7 @@ import type { DetectorOptions } from "../rule/detect.ts";
 import type { RuleSet } from "../rule/model.ts";
 import type { DetectCounts } from "../rule/stimulus.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import type { CommitResult, TicketStore } from "../ticket/store.ts";
 import type { Pending } from "./pending.ts";
 
@@ -47,13 +48,21 @@ export const PROCESSOR_LIMITS: ProcessorLimits = {
 
 /** What the processor tells of itself; see metrics.ts. */
 export interface ProcessorObserver {
-  /** A batch went through the rules. */
-  detected(durationMs: number): void;
-  /** What detection counted since the last call. */
-  counted(counts: DetectCounts): void;
+  /** Under this set it starts. */
+  started(ruleSet: RuleSet): void;
+  /** A stored rule set that this version cannot run was passed over. */
+  refused(): void;
+  /** A batch of records waited so long for its turn, ... */
+  waited(durationMs: number): void;
+  /** ... and went through the rules; `decodeMs` of it are decoding. */
+  detected(durationMs: number, decodeMs: number): void;
+  /** What detection counted since the last call, and the events it was given, without those on their way home. */
+  counted(counts: DetectCounts, events: number): void;
   committed(result: CommitResult, pending: Pending, durationMs: number): void;
   /** A try to commit failed; it follows again. */
   failed(): void;
+  /** Whether the log took our offsets. */
+  logAnswers(up: boolean): void;
   /** Called once a while, with the partitions that are ours. */
   partitions(states: ReadonlyMap<number, WorkerState>): void;
 }
@@ -75,6 +84,8 @@ export interface ProcessorDeps {
   readonly metrics: ProcessorObserver;
   /** Wall clock, ms; used for snapshots and durations only. */
   readonly now: () => number;
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
   readonly failpoint?: (name: "before-kafka-commit") => Promise<void>;
   /** A cost that a test gives to so many entries. */
   readonly perEntries?: (entries: number) => Promise<void>;

@@ -1,11 +1,13 @@
 // Works through one partition: claim, replay, detect, commit behind the fence. Never touches another partition's state.
 import { AlertCastError, hasCode, messageOf } from "../errors.ts";
+import { TRACEPARENT_HEADER } from "../log/headers.ts";
 import type { Batch, LogRecord } from "../log/log.ts";
 import type { Detector } from "../rule/detect.ts";
 import type { Commit, PartitionKey } from "../ticket/store.ts";
 import { applyRecord } from "./apply-record.ts";
 import { BatchQueue } from "./batch-queue.ts";
 import type { BusyClock } from "./busy-clock.ts";
+import { DecodeClock } from "./decode-clock.ts";
 import type { Place } from "./decode-record.ts";
 import type { ProcessorDeps, WorkerState } from "./deps.ts";
 import { Pending } from "./pending.ts";
@@ -13,6 +15,7 @@ import { fingerprint } from "./record-hash.ts";
 import { compiledSets, Restore } from "./restore.ts";
 import { pause, withRetries } from "./retry.ts";
 import { SnapshotSchedule } from "./snapshot-schedule.ts";
+import { writePending } from "./write-pending.ts";
 
 /** Records detected between two looks at the event loop. */
 const SLICE_RECORDS = 1000;
@@ -52,8 +55,11 @@ export class PartitionWorker {
   #timer: NodeJS.Timeout | undefined;
   readonly #snapshots: SnapshotSchedule;
   readonly #busy: BusyClock;
+  readonly #decodes = new DecodeClock();
   /** Entries since it was last asked for. */
   #doneEntries = 0;
+  /** Events that the observer was not told of yet. */
+  #uncounted = 0;
   readonly ended: Promise<void>;
 
   constructor(deps: ProcessorDeps, partition: number, control: WorkerControl, busy: BusyClock) {
@@ -62,7 +68,7 @@ export class PartitionWorker {
     this.#control = control;
     this.#busy = busy;
     this.#key = { group: deps.group, topic: deps.topic.topic, partition };
-    this.#queue = new BatchQueue(deps.limits.queuedBytes, control);
+    this.#queue = new BatchQueue(deps.limits.queuedBytes, control, deps.now);
     this.#snapshots = new SnapshotSchedule(deps.limits, deps.now);
     this.ended = this.#run();
   }
@@ -192,6 +198,7 @@ export class PartitionWorker {
     this.#restore = undefined;
     this.#phase = "live";
     const detector = this.#detector;
+    detector?.takeCounts();
     const before = this.#ruleSetId;
     if (detector === undefined || before === this.#deps.ruleSetId) return;
     const firstOffset = this.#committedOffset;
@@ -206,6 +213,7 @@ export class PartitionWorker {
   async #work(batch: Batch): Promise<void> {
     const { records } = batch;
     const startedMs = this.#deps.now();
+    if (records.length > 0) this.#deps.metrics.waited(this.#queue.waitedMs);
     for (let from = 0; from < records.length; from += SLICE_RECORDS) {
       if (this.#abort.signal.aborted) return;
       const slice = records.slice(from, from + SLICE_RECORDS);
@@ -218,8 +226,11 @@ export class PartitionWorker {
     if (records.length === 0) this.#moveTo(batch.nextOffset);
     const durationMs = this.#deps.now() - startedMs;
     this.#doneEntries += records.length;
-    this.#deps.metrics.detected(durationMs);
-    if (this.#detector !== undefined) this.#deps.metrics.counted(this.#detector.takeCounts());
+    if (records.length > 0) this.#deps.metrics.detected(durationMs, this.#decodes.take(durationMs));
+    // What a replay counts was counted when it was new.
+    const counts = this.#detector?.takeCounts();
+    if (counts !== undefined && this.#restore === undefined) this.#deps.metrics.counted(counts, this.#uncounted);
+    this.#uncounted = 0;
     this.#pump();
     while (this.#isFull() && this.#committing !== undefined && !this.#abort.signal.aborted) {
       await this.#busy.during(this.#committing);
@@ -246,8 +257,10 @@ export class PartitionWorker {
       partitions: this.#deps.topic.partitions,
       knows: (deviceId) => detector.knows(deviceId),
     };
+    const traced = this.#deps.tracing?.enabled === true;
     let newest: LogRecord | undefined;
     let applied = 0;
+    let events = 0;
     for (const record of records) {
       if (this.#restore !== undefined) {
         if (this.#restore.isDone(record.offset)) this.#goLive();
@@ -258,7 +271,9 @@ export class PartitionWorker {
       }
       const pending = this.#pending;
       if (record.offset < pending.nextOffset) continue;
-      applyRecord(detector, record, place, pending);
+      if (applyRecord(detector, record, place, pending, this.#decodes)) events++;
+      const traceparent = traced ? record.headers[TRACEPARENT_HEADER] : undefined;
+      if (traceparent !== undefined) pending.addTrace(traceparent, this.#deps.now());
       if (applied === 0 && Number.isNaN(pending.oldestAppendMs)) pending.oldestAppendMs = record.appendTimeMs;
       applied++;
       newest = record;
@@ -266,6 +281,8 @@ export class PartitionWorker {
     if (newest !== undefined) {
       this.#pending.last = fingerprint(newest);
       this.#pending.entries += applied;
+      this.#pending.events += events;
+      this.#uncounted += events;
       this.#snapshots.count(applied);
     }
     this.#moveTo(nextOffset);
@@ -307,8 +324,6 @@ export class PartitionWorker {
   }
 
   async #commit(pending: Pending): Promise<void> {
-    const { store, log, metrics } = this.#deps;
-    const { signal } = this.#abort;
     const detector = this.#detector;
     if (detector === undefined) throw new AlertCastError("internal", "a commit without a claim");
     const { activation, deadLetters, last, nextOffset, stimuli } = pending;
@@ -326,12 +341,7 @@ export class PartitionWorker {
       // Here, where the detector stands exactly at the commit's end.
       snapshot: this.#snapshots.take(detector, activation?.removal !== undefined),
     };
-    const startedMs = this.#deps.now();
-    if (pending.moves.length > 0) {
-      await withRetries(this.#deps, signal, "move records home", () => log.append(pending.moves));
-    }
-    const result = await withRetries(this.#deps, signal, "commit", () => store.commit(commit), metrics.failed);
-    metrics.committed(result, pending, this.#deps.now() - startedMs);
+    const result = await writePending(this.#deps, pending, commit, this.#abort.signal);
     if (result.outcome === "fenced") {
       throw new AlertCastError("fenced", `partition ${this.partition} has a new owner`);
     }

@@ -147,13 +147,14 @@ function newestReadable(input: RestoreInput): { memory: PartitionMemory; snapsho
 /** The rule sets that a claim speaks of and the configured one, by number; what this version cannot compile is left out. */
 export function compiledSets(
   claim: Claim,
-  deps: Pick<ProcessorDeps, "ruleSetId" | "ruleSet" | "compile">,
+  deps: Pick<ProcessorDeps, "ruleSetId" | "ruleSet" | "compile" | "metrics">,
 ): Map<number, RuleSet> {
   const sets = new Map<number, RuleSet>([[deps.ruleSetId, deps.ruleSet]]);
   for (const stored of claim.ruleSets) {
     if (sets.has(stored.id)) continue;
     const ruleSet = deps.compile(JSON.parse(stored.source));
     if (ruleSet !== undefined) sets.set(stored.id, ruleSet);
+    else deps.metrics.refused();
   }
   return sets;
 }

@@ -12,7 +12,7 @@ function reading(version: number, installationId = "one"): CountsReading {
 }
 
 /** Runs `turns` looks on a virtual clock; before each, `world` may change things. */
-async function run(turns: number, world: (turn: number, state: World) => void = () => undefined) {
+async function run(turns: number, world: (turn: number, state: World) => void = () => undefined, withLive = true) {
   const state: World = { current: reading(1), postgresAway: false, redisAway: false };
   const lines: string[] = [];
   const writes: { readonly version: number; readonly atMs: number }[] = [];
@@ -31,16 +31,27 @@ async function run(turns: number, world: (turn: number, state: World) => void = 
         return state.current;
       },
       deadLettersStored: async () => 7,
+      unacknowledgedOldest: async () => ({ critical: 901, high: 0, medium: 0, low: 0 }),
     },
-    live: {
-      source: "redis",
-      read: () => live.read(),
-      async write(counts) {
-        if (state.redisAway) throw away();
-        writes.push({ version: counts.version, atMs: nowMs });
-        return live.write(counts);
-      },
-    },
+    live: withLive
+      ? {
+          source: "redis",
+          async read() {
+            const there = await live.read();
+            const { tampered = 0 } = state;
+            if (there === undefined) return undefined;
+            const counts = countsOf(
+              (severity, status) => there.counts[severity][status] + (status === "open" ? tampered : 0),
+            );
+            return { ...there, counts };
+          },
+          async write(counts) {
+            if (state.redisAway) throw away();
+            writes.push({ version: counts.version, atMs: nowMs });
+            return live.write(counts);
+          },
+        }
+      : undefined,
     metrics,
     logger: createLogger({ component: "test", destination: { write: (line) => lines.push(line) } }),
     async sleep(ms) {
@@ -61,6 +72,8 @@ interface World {
   current: CountsReading;
   postgresAway: boolean;
   redisAway: boolean;
+  /** Open tickets of each severity that somebody added in Redis. */
+  tampered?: number;
   fault?: Error;
 }
 
@@ -119,6 +132,30 @@ test("open tickets, dead letters, dependencies and the age of the counters are s
   expect(text).toContain('alertcast_dependency_up{component="api",dependency="redis"} 0');
   expect(text).toContain('alertcast_dependency_up{component="api",dependency="postgres"} 1');
   expect(text).toContain("alertcast_counters_age_seconds 3");
+  expect(text).toContain('alertcast_tickets_unacknowledged_oldest_seconds{severity="critical"} 901');
+});
+
+test("without live counters the database's numbers are shown all the same", async () => {
+  const { metrics, writes } = await run(2, () => undefined, false);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('alertcast_tickets_open{severity="high",status="open"} 1');
+  expect(text).toContain('alertcast_dependency_up{component="api",dependency="postgres"} 1');
+  expect(writes).toEqual([]);
+});
+
+test("numbers that somebody else changed are shown as drift until they are written again", async () => {
+  const seen: number[] = [];
+  const { metrics } = await run(12, (turn, state) => {
+    state.tampered = turn < 6 ? 3 : 0;
+    if (turn > 0) seen.push(turn);
+  });
+  const text = await metrics.registry.metrics();
+  expect(seen.length).toBeGreaterThan(6);
+  expect(text).toContain('alertcast_counters_drift_tickets{severity="high"} 0');
+  const { metrics: tampered } = await run(7, (_, state) => {
+    state.tampered = 3;
+  });
+  expect(await tampered.registry.metrics()).toContain('alertcast_counters_drift_tickets{severity="high"} -3');
 });
 
 test("an error that no waiting can heal ends the task", async () => {

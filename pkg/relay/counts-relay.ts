@@ -1,17 +1,29 @@
 // Carries ticket counts from PostgreSQL to the live counters: when they changed, and every few seconds in any case, so
-// that a flushed or restarted Redis is right again soon. Never decides what the counts are.
+// that a flushed or restarted Redis is right again soon. What it sees of the database on the way it shows as metrics.
+// Never decides what the counts are.
 import type { LiveCounts } from "../count/counts.ts";
 import { hasCode, messageOf } from "../errors.ts";
 import type { Task } from "../lifecycle/run-tasks.ts";
 import type { Sleep } from "../lifecycle/sleep.ts";
+import { SEVERITIES } from "../rule/model.ts";
 import type { Metrics } from "../telemetry/catalogue.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { CountsReading, TicketReader } from "../ticket/read.ts";
+import { STATUSES } from "../ticket/counts.ts";
+import type { CountsReading, TicketReader, TicketWatch } from "../ticket/read.ts";
 
 export interface CountsRelayDeps {
-  readonly reader: Pick<TicketReader, "counts" | "deadLettersStored">;
-  readonly live: LiveCounts;
-  readonly metrics: Pick<Metrics, "ticketsOpen" | "countersAge" | "deadLettersStored" | "dependencyUp">;
+  readonly reader: Pick<TicketReader, "counts" | "deadLettersStored"> & TicketWatch;
+  /** undefined = there are none; the metrics are shown all the same. */
+  readonly live: LiveCounts | undefined;
+  readonly metrics: Pick<
+    Metrics,
+    | "ticketsOpen"
+    | "ticketsUnacknowledgedOldest"
+    | "countersAge"
+    | "countersDrift"
+    | "deadLettersStored"
+    | "dependencyUp"
+  >;
   readonly logger: Logger;
   readonly sleep: Sleep;
   /** A clock of which only differences matter, ms. */
@@ -27,7 +39,8 @@ export interface CountsRelayOptions {
 
 /** While a dependency is away the pause doubles up to this: short enough to be right within 10 s of its return. */
 const LONGEST_PAUSE_MS = 4_000;
-const DEAD_LETTERS_EVERY_MS = 15_000;
+/** What costs more than the counts is asked this often. */
+const SELDOM_MS = 15_000;
 
 /** A task that relays until aborted. A dependency that is away is tried again; anything else is thrown. */
 export function countsRelay(deps: CountsRelayDeps, options: CountsRelayOptions = {}): Task {
@@ -51,7 +64,7 @@ class CountsRelay {
   readonly #away = new Set<Dependency>();
   #written: { readonly version: number; readonly installationId: string } | undefined;
   #writtenAtMs: number;
-  #deadLettersAtMs = Number.NEGATIVE_INFINITY;
+  #seldomAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: CountsRelayDeps, refreshMs: number) {
     this.#deps = deps;
@@ -63,20 +76,23 @@ class CountsRelay {
   async turn(): Promise<boolean> {
     const { reader, metrics } = this.#deps;
     const reading = await this.#attempt("postgres", async () => {
-      await this.#countDeadLetters();
+      await this.#lookSeldom();
       return reader.counts();
     });
     if (reading !== undefined) this.#showOpen(reading);
-    const whole = reading !== undefined && (await this.#relay(reading));
+    const { live } = this.#deps;
+    if (live === undefined) return reading !== undefined;
+    const whole = reading !== undefined && (await this.#relay(live, reading));
     metrics.countersAge.set(Math.max(0, this.#deps.now() - this.#writtenAtMs) / 1000);
     return whole;
   }
 
-  async #relay(reading: CountsReading): Promise<boolean> {
-    const { live, now } = this.#deps;
+  async #relay(live: LiveCounts, reading: CountsReading): Promise<boolean> {
+    const { now } = this.#deps;
     const last = this.#written;
     const same = last?.version === reading.version && last.installationId === reading.installationId;
     if (same && now() - this.#writtenAtMs < this.#refreshMs) return true;
+    if (same) await this.#compare(live, reading);
     const taken = await this.#attempt(live.source, () => live.write(reading));
     if (taken === undefined) {
       // It may have come back empty: write at once when it is there.
@@ -89,15 +105,28 @@ class CountsRelay {
     return true;
   }
 
-  async #countDeadLetters(): Promise<void> {
+  /** What is there of the version we wrote should be what we wrote. What is not has its right numbers after the next write. */
+  async #compare(live: LiveCounts, reading: CountsReading): Promise<void> {
+    const there = await this.#attempt(live.source, () => live.read());
+    if (there?.version !== reading.version || there.installationId !== reading.installationId) return;
+    for (const severity of SEVERITIES) {
+      const drifts = STATUSES.map((status) => reading.counts[severity][status] - there.counts[severity][status]);
+      const largest = drifts.reduce((most, drift) => (Math.abs(drift) > Math.abs(most) ? drift : most), 0);
+      this.#deps.metrics.countersDrift.set({ severity }, largest);
+    }
+  }
+
+  async #lookSeldom(): Promise<void> {
     const { reader, metrics, now } = this.#deps;
-    if (now() - this.#deadLettersAtMs < DEAD_LETTERS_EVERY_MS) return;
+    if (now() - this.#seldomAtMs < SELDOM_MS) return;
     metrics.deadLettersStored.set(await reader.deadLettersStored());
-    this.#deadLettersAtMs = now();
+    const oldest = await reader.unacknowledgedOldest();
+    for (const severity of SEVERITIES) metrics.ticketsUnacknowledgedOldest.set({ severity }, oldest[severity]);
+    this.#seldomAtMs = now();
   }
 
   #showOpen({ counts }: CountsReading): void {
-    for (const severity of ["critical", "high", "medium", "low"] as const) {
+    for (const severity of SEVERITIES) {
       for (const status of ["open", "acknowledged"] as const) {
         this.#deps.metrics.ticketsOpen.set({ severity, status }, counts[severity][status]);
       }

@@ -32,7 +32,21 @@ const UNKNOWN = 2;
 const KNOWN = 4;
 
 function noCounts(): DetectCounts {
-  return { late: 0, badTs: 0, quarantined: 0, away: 0, movedTwice: 0, repeated: 0, unknown: new Map() };
+  return {
+    late: 0,
+    badTs: 0,
+    quarantined: 0,
+    away: 0,
+    movedTwice: 0,
+    repeated: 0,
+    unknown: new Map(),
+    matched: new Map(),
+    skipped: new Map(),
+  };
+}
+
+function countFor(rule: Rule, counts: Map<string, number>): void {
+  counts.set(rule.id, (counts.get(rule.id) ?? 0) + 1);
 }
 
 export class Detector {
@@ -260,34 +274,31 @@ export class Detector {
       if (m === true) return true;
       if (m === undefined) unknown = true;
     }
-    if (unknown) this.#countUnknown(rule);
+    if (unknown) countFor(rule, this.#counts.unknown);
     return false;
-  }
-
-  #countUnknown(rule: Rule): void {
-    this.#counts.unknown.set(rule.id, (this.#counts.unknown.get(rule.id) ?? 0) + 1);
   }
 
   #applyRule(rule: Rule, current: Current, out: Stimulus[]): void {
     const dedup = dedupOf(rule, this.#scope);
     if (dedup === undefined) {
-      this.#countUnknown(rule);
+      countFor(rule, this.#counts.unknown);
       return;
     }
     const deviceId = current.entry.event.deviceId;
     let alarm = this.#book.find(current.slot, rule, dedup, current.atMs);
     if (alarm !== undefined && this.#identities > 0 && isRepeat(alarm, identityOf(current))) {
       this.#counts.repeated++;
+      countFor(rule, this.#counts.skipped);
       return;
     }
     const seen = this.#evaluate(rule);
     const matched = (seen & MATCHED) !== 0;
-    if (seen & UNKNOWN) this.#countUnknown(rule);
+    if (seen & UNKNOWN) countFor(rule, this.#counts.unknown);
     if (alarm === undefined) {
       if (!matched) return;
       alarm = newAlarm(rule, deviceId, dedup);
       if (!this.#book.remember(alarm, rule, current.slot)) {
-        if (!(seen & UNKNOWN)) this.#countUnknown(rule);
+        if (!(seen & UNKNOWN)) countFor(rule, this.#counts.unknown);
         return;
       }
     } else if (!matched && isQuiet(alarm)) {
@@ -295,6 +306,7 @@ export class Detector {
       if (seen & KNOWN) addIdentity(alarm, identityOf(current), this.#identities);
       return;
     }
+    if (matched && !(seen & UNKNOWN)) countFor(rule, this.#counts.matched);
     const before = alarm.severity;
     const known = this.#step(rule, alarm, current, matched);
     if (known || seen & KNOWN) addIdentity(alarm, identityOf(current), this.#identities);

@@ -53,5 +53,10 @@ export interface DetectCounts {
   away: number;
   movedTwice: number;
   repeated: number;
+  /** By rule: events with a level that could not be judged, ... */
   readonly unknown: Map<string, number>;
+  /** ... events that matched with every level judged, ... */
+  readonly matched: Map<string, number>;
+  /** ... and events that its alarm had taken before, which were not judged again. The rest was false, and is not counted. */
+  readonly skipped: Map<string, number>;
 }

@@ -1,9 +1,12 @@
 // Declares every metric: names, types, labels, help. Code can register no other; docs, panels and alerts use these names.
 // Labels are bounded: never a device or a ticket id.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import type { EventErrorCode } from "../event/event.ts";
+import { type Declare, type Declared, declarations } from "./declare.ts";
 
-export type Component = "ingestor" | "processor" | "api";
+/** Whoever exports metrics. */
+export const COMPONENTS = ["ingestor", "processor", "api", "operator"] as const;
+export type Component = (typeof COMPONENTS)[number];
 
 const EVENT_ERROR_CODES: readonly EventErrorCode[] = [
   "null-value",
@@ -22,6 +25,23 @@ const CLASSES = ["2xx", "4xx", "5xx"];
 const SEVERITIES = ["critical", "high", "medium", "low"];
 /** Seconds: from a healthy request on a fast machine to the request limit. */
 const REQUEST_BUCKETS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** Seconds: from a lookup by key to the statement timeout. */
+const STATEMENT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Seconds: from a minute to two weeks, as people and machines take to mend things. */
+const RESOLVE_BUCKETS = [
+  10,
+  60,
+  300,
+  900,
+  1800,
+  3600,
+  4 * 3600,
+  12 * 3600,
+  86_400,
+  3 * 86_400,
+  7 * 86_400,
+  14 * 86_400,
+];
 /** Seconds: from half a batch interval to ten minutes behind. */
 const DELAY_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
@@ -42,14 +62,24 @@ export function createMetrics(component: Component | readonly Component[], optio
   const components = typeof component === "string" ? [component] : component;
   const { version = "dev", processMetrics: withProcessMetrics = true } = options;
   const registry = new Registry();
-  const declare = declarations(registry, components);
+  const declared: Declared[] = [];
+  const scraped: (() => void)[] = [];
+  const declare = declarations<Component>(registry, components, declared);
   const metrics = {
     registry,
+    /** Everything above and below, whichever component exports it; for documents and tests. */
+    declared: declared as readonly Declared[],
+    /** Calls `look` before each scrape, so that it may set alertcast_postgres_connections. */
+    onScrape: (look: () => void): void => void scraped.push(look),
     ...ingestMetrics(declare("ingestor")),
     ...processMetrics(declare("processor")),
     ...ticketMetrics(declare("processor")),
     ...apiMetrics(declare("api")),
-    ...commonMetrics(declare(...components)),
+    ...databaseMetrics(declare("processor", "api"), () => {
+      for (const look of scraped) look();
+    }),
+    ...scalerMetrics(declare("operator")),
+    ...commonMetrics(declare(...COMPONENTS)),
   };
   for (const name of components) metrics.buildInfo.set({ component: name, version }, 1);
   if (withProcessMetrics) collectDefaultMetrics({ register: registry });
@@ -86,7 +116,11 @@ function ingestMetrics(declare: Declare) {
 
 function processMetrics(declare: Declare) {
   return {
-    eventsProcessed: declare.counter("alertcast_events_processed_total", "Log entries whose batch was committed", {}),
+    eventsProcessed: declare.counter(
+      "alertcast_events_processed_total",
+      "Events whose batch was committed, dead letters included; a moved event counts at its home, a tick never",
+      {},
+    ),
     eventsQuarantined: declare.counter("alertcast_events_quarantined_total", "Entries that became dead letters", {
       code: EVENT_ERROR_CODES,
     }),
@@ -99,9 +133,12 @@ function processMetrics(declare: Declare) {
     batchesFinished: declare.counter("alertcast_batches_finished_total", "Batches by how they ended", {
       outcome: ["committed", "fenced", "unknown", "failed"],
     }),
-    batchDuration: declare.histogram("alertcast_batch_duration_seconds", "Time of a batch by phase", REQUEST_BUCKETS, {
-      phase: ["wait", "decode", "rules", "commit"],
-    }),
+    batchDuration: declare.histogram(
+      "alertcast_batch_duration_seconds",
+      "Time of a batch by phase: wait in memory for its turn, decode what has no short way (estimated from every 16th), apply the rules, commit",
+      REQUEST_BUCKETS,
+      { phase: ["wait", "decode", "rules", "commit"] },
+    ),
     eventCommitDelay: declare.histogram(
       "alertcast_event_commit_delay_seconds",
       "From an entry's append to its commit",
@@ -120,9 +157,18 @@ function processMetrics(declare: Declare) {
       topic: undefined,
       partition: undefined,
     }),
-    rulesEvaluated: declare.counter("alertcast_rules_evaluated_total", "Evaluations by rule and result", {
-      rule: undefined,
-      result: ["true", "false", "unknown"],
+    rulesEvaluated: declare.counter(
+      "alertcast_rules_evaluated_total",
+      "Evaluations by rule and result; unknown where any level's condition was, whatever the others say",
+      { rule: undefined, result: ["true", "false", "unknown"] },
+    ),
+    rulesetLoads: declare.counter(
+      "alertcast_ruleset_loads_total",
+      "Rule sets taken from the configuration, and stored ones that this version cannot run",
+      { outcome: ["applied", "refused"] },
+    ),
+    rulesetInfo: declare.gauge("alertcast_ruleset_info", "1 for the rule set in force (first 12 digits of its hash)", {
+      version: undefined,
     }),
   };
 }
@@ -141,6 +187,12 @@ function ticketMetrics(declare: Declare) {
       severity: SEVERITIES,
       why: ["condition", "worse", "still-failing", "person"],
     }),
+    ticketResolveDelay: declare.histogram(
+      "alertcast_ticket_resolve_delay_seconds",
+      "From the opening of a ticket to its resolution, by log time",
+      RESOLVE_BUCKETS,
+      { severity: SEVERITIES },
+    ),
   };
 }
 
@@ -150,6 +202,16 @@ function apiMetrics(declare: Declare) {
       severity: SEVERITIES,
       status: ["open", "acknowledged"],
     }),
+    ticketsUnacknowledgedOldest: declare.gauge(
+      "alertcast_tickets_unacknowledged_oldest_seconds",
+      "For how long the oldest open ticket has waited for a person, since it was opened or reopened; 0 = none",
+      { severity: SEVERITIES },
+    ),
+    countersDrift: declare.gauge(
+      "alertcast_counters_drift_tickets",
+      "Tickets in PostgreSQL less those in the live counters, compared at the same version",
+      { severity: SEVERITIES },
+    ),
     countersAge: declare.gauge("alertcast_counters_age_seconds", "Since the live counters last took a value", {}),
     deadLettersStored: declare.gauge("alertcast_dead_letters_stored", "Dead letters in the database", {}),
     apiRequests: declare.counter("alertcast_api_requests_total", "Requests by route, method and class of status", {
@@ -169,67 +231,72 @@ function apiMetrics(declare: Declare) {
   };
 }
 
+/** For who works with PostgreSQL. */
+function databaseMetrics(declare: Declare, collect: () => void) {
+  return {
+    postgresQueryDuration: declare.histogram(
+      "alertcast_postgres_query_duration_seconds",
+      "One statement, until its answer or its failure, by the statement's name",
+      STATEMENT_BUCKETS,
+      { query: undefined },
+    ),
+    postgresConnections: declare.gauge(
+      "alertcast_postgres_connections",
+      "Connections of the pool, and who waits for one",
+      { state: ["busy", "idle", "waiting"] },
+      collect,
+    ),
+  };
+}
+
+function scalerMetrics(declare: Declare) {
+  const perScaler = { scaler: undefined };
+  return {
+    scalerLagSeconds: declare.gauge("alertcast_scaler_lag_seconds", "Age of the oldest record that waits", perScaler),
+    scalerLagMessages: declare.gauge("alertcast_scaler_lag_messages", "Records not committed", perScaler),
+    scalerArrivalRate: declare.gauge("alertcast_scaler_arrival_rate", "Records that arrive, per second", perScaler),
+    scalerReplicaRate: declare.gauge(
+      "alertcast_scaler_replica_rate",
+      "Records that one replica is taken to do, per second",
+      perScaler,
+    ),
+    scalerUtilization: declare.gauge(
+      "alertcast_scaler_utilization",
+      "Share of the service rate that the fullest member needs",
+      perScaler,
+    ),
+    scalerDesiredReplicas: declare.gauge(
+      "alertcast_scaler_desired_replicas",
+      "What the target is to have, whether or not it was written",
+      perScaler,
+    ),
+    scalerDecisions: declare.counter("alertcast_scaler_decisions_total", "Decisions, one per look", {
+      direction: ["up", "down", "none"],
+      reason: undefined,
+    }),
+    scalerSourceErrors: declare.counter("alertcast_scaler_source_errors_total", "Looks at Kafka that failed", {}),
+    scalerIsLeader: declare.gauge("alertcast_scaler_is_leader", "1 in the operator that holds the Lease", {}),
+    scalerLastSuccess: declare.gauge(
+      "alertcast_scaler_last_success_timestamp_seconds",
+      "When the source was last seen completely, Unix time",
+      perScaler,
+    ),
+  };
+}
+
 function commonMetrics(declare: Declare) {
   return {
-    dependencyUp: declare.gauge("alertcast_dependency_up", "1 if the last use of the dependency succeeded", {
-      component: undefined,
-      dependency: undefined,
-    }),
+    dependencyUp: declare.gauge(
+      "alertcast_dependency_up",
+      "1 if the last use of the dependency (kafka, postgres, redis) succeeded",
+      {
+        component: undefined,
+        dependency: undefined,
+      },
+    ),
     buildInfo: declare.gauge("alertcast_build_info", "1 for each component that runs", {
       component: undefined,
       version: undefined,
     }),
   };
-}
-
-/** Label names with their known values; undefined = not known before the first use. */
-type Labels = Readonly<Record<string, readonly string[] | undefined>>;
-type Name<L extends Labels> = Extract<keyof L, string>;
-
-interface Declare {
-  counter<const L extends Labels>(name: string, help: string, labels: L): Counter<Name<L>>;
-  gauge<const L extends Labels>(name: string, help: string, labels: L): Gauge<Name<L>>;
-  histogram<const L extends Labels>(
-    name: string,
-    help: string,
-    buckets: readonly number[],
-    labels: L,
-  ): Histogram<Name<L>>;
-}
-
-function declarations(registry: Registry, running: readonly Component[]) {
-  return (...owners: readonly Component[]): Declare => {
-    const registers = owners.some((owner) => running.includes(owner)) ? [registry] : [];
-    return {
-      counter(name, help, labels) {
-        const counter = new Counter({ name, help, registers, labelNames: namesOf(labels) });
-        for (const set of knownLabelSets(labels)) counter.inc(set, 0);
-        return counter;
-      },
-      gauge(name, help, labels) {
-        const gauge = new Gauge({ name, help, registers, labelNames: namesOf(labels) });
-        for (const set of knownLabelSets(labels)) gauge.set(set, 0);
-        return gauge;
-      },
-      histogram(name, help, buckets, labels) {
-        const histogram = new Histogram({ name, help, registers, buckets: [...buckets], labelNames: namesOf(labels) });
-        for (const set of knownLabelSets(labels)) histogram.zero(set);
-        return histogram;
-      },
-    };
-  };
-}
-
-function namesOf<L extends Labels>(labels: L): Name<L>[] {
-  return Object.keys(labels) as Name<L>[];
-}
-
-/** Every combination of known values; none if a label's values are not known or there is no label (prom-client then starts at 0 itself). */
-function knownLabelSets<L extends Labels>(labels: L): Record<Name<L>, string>[] {
-  let sets: Record<string, string>[] = [{}];
-  for (const [name, values] of Object.entries(labels)) {
-    if (values === undefined) return [];
-    sets = sets.flatMap((set) => values.map((value) => ({ ...set, [name]: value })));
-  }
-  return Object.keys(labels).length === 0 ? [] : (sets as Record<Name<L>, string>[]);
 }

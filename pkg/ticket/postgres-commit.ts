@@ -1,6 +1,8 @@
 // Writes one commit in one transaction: the fence first, and nothing unless its row matched.
 import pg from "pg";
 import { AlertCastError } from "../errors.ts";
+import { type QueryObserver, unobserved } from "../telemetry/queries.ts";
+import { type Ask, asker } from "./postgres-query.ts";
 import { TICKET_COLUMNS, type TicketRow, ticketOf, toEventRow, toTicketRow } from "./postgres-rows.ts";
 import { type SettleResult, settle } from "./settle.ts";
 import type { Commit } from "./store.ts";
@@ -80,6 +82,7 @@ DELETE FROM snapshot WHERE consumer_group = $1 AND topic = $2 AND partition = $3
 export interface CommitOptions {
   readonly failpoint?: (name: "after-begin" | "before-commit" | "after-commit") => Promise<void>;
   readonly fenced?: boolean;
+  readonly observe?: QueryObserver;
 }
 
 /**
@@ -91,17 +94,18 @@ export async function writeCommit(
   commit: Commit,
   options: CommitOptions,
 ): Promise<SettleResult | undefined> {
-  const [, fence] = await multiQuery(client, `BEGIN; ${fenceSql(commit, options.fenced ?? true)}`);
+  const ask = asker(client, options.observe ?? unobserved);
+  const [, fence] = await multiQuery(ask, "begin-and-fence", `BEGIN; ${fenceSql(commit, options.fenced ?? true)}`);
   await options.failpoint?.("after-begin");
   if (fence?.rowCount !== 1) {
-    await client.query("ROLLBACK");
+    await ask("rollback", "ROLLBACK");
     return undefined;
   }
-  const settled = await settleTickets(client, commit);
-  await writeDeadLetters(client, commit);
-  await writeRuleSetAndSnapshot(client, commit);
+  const settled = await settleTickets(ask, commit);
+  await writeDeadLetters(ask, commit);
+  await writeRuleSetAndSnapshot(ask, commit);
   await options.failpoint?.("before-commit");
-  const done = await client.query("COMMIT");
+  const done = await ask("commit", "COMMIT");
   if (done.command !== "COMMIT") {
     throw new AlertCastError("internal", `the transaction ended with ${done.command} instead of COMMIT`);
   }
@@ -110,8 +114,8 @@ export async function writeCommit(
 }
 
 /** A simple query of several statements answers with one result each, which the driver's types do not say. */
-async function multiQuery(client: pg.ClientBase, text: string): Promise<pg.QueryResult[]> {
-  const result: unknown = await client.query(text);
+async function multiQuery(ask: Ask, name: string, text: string): Promise<pg.QueryResult[]> {
+  const result: unknown = await ask(name, text);
   return Array.isArray(result) ? result : [];
 }
 
@@ -130,7 +134,7 @@ function fenceSql(commit: Commit, fenced: boolean): string {
   );
 }
 
-async function settleTickets(client: pg.ClientBase, commit: Commit): Promise<SettleResult> {
+async function settleTickets(ask: Ask, commit: Commit): Promise<SettleResult> {
   const removal = commit.activation?.removal;
   const byId = new Map<number, Ticket>();
   const remember = (row: TicketRow) => {
@@ -143,12 +147,12 @@ async function settleTickets(client: pg.ClientBase, commit: Commit): Promise<Set
   const ofRemovedRules: Ticket[] = [];
   if (removal !== undefined && removal.removed.length > 0) {
     const ruleIds = removal.removed.map((r) => r.ruleId);
-    const found = await client.query<TicketRow>(TICKETS_OF_RULES, [commit.partition, ruleIds]);
+    const found = await ask<TicketRow>("tickets-of-rules", TICKETS_OF_RULES, [commit.partition, ruleIds]);
     for (const row of found.rows) ofRemovedRules.push(remember(row));
   }
   const tickets = new Map<string, Ticket>();
   if (commit.stimuli.length > 0) {
-    for (const row of await lockNewest(client, commit)) {
+    for (const row of await lockNewest(ask, commit)) {
       tickets.set(alarmKey(row.rule_id, row.device_id, row.dedup_key), remember(row));
     }
   }
@@ -156,12 +160,12 @@ async function settleTickets(client: pg.ClientBase, commit: Commit): Promise<Set
   for (const ticket of byId.values()) before.set(ticket, `${ticket.severity}/${ticket.status}`);
   const { topic, partition, ruleSetId, stimuli } = commit;
   const settled = settle({ topic, partition, ruleSetId, tickets, ofRemovedRules, removal, stimuli });
-  await writeTickets(client, commit, settled);
-  await writeCounts(client, commit.partition, settled, before);
+  await writeTickets(ask, commit, settled);
+  await writeCounts(ask, commit.partition, settled, before);
   return settled;
 }
 
-async function lockNewest(client: pg.ClientBase, commit: Commit): Promise<TicketRow[]> {
+async function lockNewest(ask: Ask, commit: Commit): Promise<TicketRow[]> {
   const keys = new Map<string, readonly [string, string, string]>();
   for (const { rule, deviceId, dedup } of commit.stimuli) {
     const key = alarmKey(rule.id, deviceId, dedup);
@@ -170,14 +174,15 @@ async function lockNewest(client: pg.ClientBase, commit: Commit): Promise<Ticket
   // One order for everybody who locks several tickets.
   const sorted = [...keys.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, parts]) => parts);
   const column = (i: 0 | 1 | 2) => sorted.map((parts) => parts[i]);
-  return (await client.query<TicketRow>(NEWEST_TICKETS, [column(0), column(1), column(2)])).rows;
+  return (await ask<TicketRow>("newest-tickets", NEWEST_TICKETS, [column(0), column(1), column(2)])).rows;
 }
 
-async function writeTickets(client: pg.ClientBase, commit: Commit, settled: SettleResult): Promise<void> {
+async function writeTickets(ask: Ask, commit: Commit, settled: SettleResult): Promise<void> {
   if (settled.opened.length > 0) {
     const rows = JSON.stringify(settled.opened.map(toTicketRow));
     const ids = new Map<string, number>();
-    const inserted = await client.query<Pick<TicketRow, "id" | "rule_id" | "device_id" | "dedup_key" | "seq">>(
+    const inserted = await ask<Pick<TicketRow, "id" | "rule_id" | "device_id" | "dedup_key" | "seq">>(
+      "insert-tickets",
       INSERT_TICKETS,
       [commit.partition, rows],
     );
@@ -188,13 +193,14 @@ async function writeTickets(client: pg.ClientBase, commit: Commit, settled: Sett
     }
   }
   if (settled.changed.size > 0) {
-    await client.query(UPDATE_TICKETS, [JSON.stringify([...settled.changed].map(toTicketRow))]);
+    await ask("update-tickets", UPDATE_TICKETS, [JSON.stringify([...settled.changed].map(toTicketRow))]);
   }
-  if (settled.events.length > 0) await client.query(INSERT_EVENTS, [JSON.stringify(settled.events.map(toEventRow))]);
+  if (settled.events.length > 0)
+    await ask("insert-events", INSERT_EVENTS, [JSON.stringify(settled.events.map(toEventRow))]);
 }
 
 async function writeCounts(
-  client: pg.ClientBase,
+  ask: Ask,
   partition: number,
   settled: SettleResult,
   before: ReadonlyMap<Ticket, string>,
@@ -211,13 +217,13 @@ async function writeCounts(
   const rows = [...deltas.entries()].filter(([, n]) => n !== 0).map(([key, n]) => [...key.split("/"), n] as const);
   if (rows.length === 0) return;
   const column = (i: number) => rows.map((row) => row[i]);
-  await client.query(ADD_COUNTS, [partition, column(0), column(1), column(2)]);
+  await ask("add-counts", ADD_COUNTS, [partition, column(0), column(1), column(2)]);
 }
 
-async function writeDeadLetters(client: pg.ClientBase, commit: Commit): Promise<void> {
+async function writeDeadLetters(ask: Ask, commit: Commit): Promise<void> {
   const letters = commit.deadLetters;
   if (letters.length === 0) return;
-  await client.query(INSERT_DEAD_LETTERS, [
+  await ask("insert-dead-letters", INSERT_DEAD_LETTERS, [
     commit.topic,
     commit.partition,
     letters.map((l) => l.offset),
@@ -231,14 +237,14 @@ async function writeDeadLetters(client: pg.ClientBase, commit: Commit): Promise<
   ]);
 }
 
-async function writeRuleSetAndSnapshot(client: pg.ClientBase, commit: Commit): Promise<void> {
+async function writeRuleSetAndSnapshot(ask: Ask, commit: Commit): Promise<void> {
   const key = [commit.group, commit.topic, commit.partition];
   if (commit.activation !== undefined) {
-    await client.query(INSERT_ACTIVATION, [...key, commit.activation.firstOffset, commit.ruleSetId]);
+    await ask("insert-activation", INSERT_ACTIVATION, [...key, commit.activation.firstOffset, commit.ruleSetId]);
   }
   if (commit.snapshot !== undefined) {
     const { format, memory } = commit.snapshot;
-    await client.query(INSERT_SNAPSHOT, [...key, commit.nextOffset, format, commit.ruleSetId, memory]);
-    await client.query(TRIM_SNAPSHOTS, key);
+    await ask("insert-snapshot", INSERT_SNAPSHOT, [...key, commit.nextOffset, format, commit.ruleSetId, memory]);
+    await ask("trim-snapshots", TRIM_SNAPSHOTS, key);
   }
 }

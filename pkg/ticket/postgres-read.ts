@@ -2,9 +2,11 @@
 import type pg from "pg";
 import { AlertCastError } from "../errors.ts";
 import type { Severity } from "../rule/model.ts";
+import { type QueryObserver, unobserved } from "../telemetry/queries.ts";
 import { countsOf } from "./counts.ts";
 import { instant, listDeadLetters, listTickets, type Statement, SUMMARY_COLUMNS } from "./postgres-list.ts";
 import { translatePostgresError } from "./postgres-pool.ts";
+import { asker } from "./postgres-query.ts";
 import {
   type CountsReading,
   DEAD_LETTERS_COUNTED,
@@ -18,6 +20,8 @@ import {
   type TicketDetail,
   type TicketReader,
   type TicketSummary,
+  type TicketWatch,
+  UNACKNOWLEDGED_LOOKED_AT,
 } from "./read.ts";
 import type { TicketStatus } from "./ticket.ts";
 
@@ -37,6 +41,19 @@ FROM installation i LEFT JOIN ticket_count c ON true
 GROUP BY i.id, c.severity, c.status`;
 
 const DEAD_LETTERS_STORED = `SELECT count(*) AS n FROM (SELECT FROM dead_letter LIMIT ${DEAD_LETTERS_COUNTED}) d`;
+
+/** A ticket that was reopened waits since then. */
+const UNACKNOWLEDGED_OLDEST = `
+SELECT s.severity, coalesce(extract(epoch FROM now() - min(o.since)), 0)::float8 AS seconds
+FROM unnest(ARRAY['critical', 'high', 'medium', 'low']) AS s (severity)
+LEFT JOIN LATERAL (
+  SELECT CASE WHEN t.reopens = 0 THEN t.created_at ELSE (
+    SELECT max(e.created_at) FROM ticket_event e WHERE e.ticket_id = t.id AND e.type = 'reopened'
+  ) END AS since
+  FROM ticket t WHERE t.status = 'open' AND t.severity = s.severity
+  ORDER BY (t.created_at AT TIME ZONE 'UTC'), t.id LIMIT ${UNACKNOWLEDGED_LOOKED_AT}
+) o ON true
+GROUP BY s.severity`;
 
 interface SummaryRow {
   id: number;
@@ -112,36 +129,43 @@ interface CountRow {
 }
 
 /** The read side over this pool. The schema must be there (postgres-migrate.ts). */
-export function postgresReader(pool: pg.Pool): TicketReader {
-  const run = async <R extends pg.QueryResultRow>({ text, values }: Statement): Promise<R[]> => {
+export function postgresReader(pool: pg.Pool, observe: QueryObserver = unobserved): TicketReader & TicketWatch {
+  const ask = asker(pool, observe);
+  const run = async <R extends pg.QueryResultRow>(name: string, { text, values }: Statement): Promise<R[]> => {
     try {
-      return (await pool.query<R>(text, [...values])).rows;
+      return (await ask<R>(name, text, values)).rows;
     } catch (error) {
       throw translatePostgresError(error);
     }
   };
   return {
     async recent(limit) {
-      const rows = await run<SummaryRow & { event_json: string }>({ text: RECENT, values: [limit] });
+      const rows = await run<SummaryRow & { event_json: string }>("recent-tickets", { text: RECENT, values: [limit] });
       return rows.map((row): RecentTicket => ({ ...summaryOf(row), eventJson: row.event_json }));
     },
     async list(filter, page) {
-      return ticketPage(await run<ListRow>(listTickets(filter, page)), page);
+      return ticketPage(await run<ListRow>("list-tickets", listTickets(filter, page)), page);
     },
     async get(id) {
-      const [row] = await run<DetailRow>({ text: GET, values: [id] });
+      const [row] = await run<DetailRow>("get-ticket", { text: GET, values: [id] });
       return row === undefined ? undefined : detailOf(row);
     },
     async deadLetters({ code }, page) {
-      const rows = await run<LetterRow>(listDeadLetters(code, page));
+      const rows = await run<LetterRow>("list-dead-letters", listDeadLetters(code, page));
       return rows.length <= page.limit ? { items: rows.map(letterOf) } : fullPage(rows.slice(0, page.limit), letterOf);
     },
     async deadLettersStored() {
-      const [row] = await run<{ n: number }>({ text: DEAD_LETTERS_STORED, values: [] });
+      const [row] = await run<{ n: number }>("count-dead-letters", { text: DEAD_LETTERS_STORED, values: [] });
       return row?.n ?? 0;
     },
+    async unacknowledgedOldest() {
+      const statement = { text: UNACKNOWLEDGED_OLDEST, values: [] };
+      const rows = await run<{ severity: Severity; seconds: number }>("unacknowledged-oldest", statement);
+      const of = (severity: Severity) => Math.max(0, rows.find((row) => row.severity === severity)?.seconds ?? 0);
+      return { critical: of("critical"), high: of("high"), medium: of("medium"), low: of("low") };
+    },
     async counts() {
-      return countsReading(await run<CountRow>({ text: COUNTS, values: [] }));
+      return countsReading(await run<CountRow>("read-counts", { text: COUNTS, values: [] }));
     },
   };
 }

@@ -1,8 +1,10 @@
 // The PostgreSQL adapter of the store port: claims partitions and commits batches behind the fence.
 import type pg from "pg";
 import { AlertCastError } from "../errors.ts";
+import { type QueryObserver, unobserved } from "../telemetry/queries.ts";
 import { writeCommit } from "./postgres-commit.ts";
 import { translatePostgresError } from "./postgres-pool.ts";
+import { type Ask, asker } from "./postgres-query.ts";
 import type {
   Activation,
   Claim,
@@ -62,6 +64,8 @@ export interface PostgresStoreOptions {
   readonly failpoint?: (name: "after-begin" | "before-commit" | "after-commit") => Promise<void>;
   /** False takes the fence out. Only tests and benchmarks do, to see what it is worth. */
   readonly fenced?: boolean;
+  /** Told of every statement. */
+  readonly observe?: QueryObserver;
 }
 
 interface PartitionRow {
@@ -79,7 +83,10 @@ function lastOf(row: PartitionRow): LastRecord | undefined {
 }
 
 /** Runs `work` in a transaction of its own; errors are rolled back, translated and thrown. */
-async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  { pool, observe = unobserved }: PostgresStoreOptions,
+  work: (ask: Ask) => Promise<T>,
+): Promise<T> {
   let client: pg.PoolClient;
   try {
     client = await pool.connect();
@@ -87,9 +94,10 @@ async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => 
     throw translatePostgresError(error);
   }
   try {
-    await client.query("BEGIN");
-    const result = await work(client);
-    await client.query("COMMIT");
+    const ask = asker(client, observe);
+    await ask("begin", "BEGIN");
+    const result = await work(ask);
+    await ask("commit", "COMMIT");
     client.release();
     return result;
   } catch (error) {
@@ -99,9 +107,14 @@ async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => 
   }
 }
 
-async function query<R extends pg.QueryResultRow>(pool: pg.Pool, text: string, values: unknown[]): Promise<R[]> {
+async function query<R extends pg.QueryResultRow>(
+  { pool, observe = unobserved }: PostgresStoreOptions,
+  name: string,
+  text: string,
+  values: readonly unknown[],
+): Promise<R[]> {
   try {
-    return (await pool.query<R>(text, values)).rows;
+    return (await asker(pool, observe)<R>(name, text, values)).rows;
   } catch (error) {
     throw translatePostgresError(error);
   }
@@ -109,51 +122,56 @@ async function query<R extends pg.QueryResultRow>(pool: pg.Pool, text: string, v
 
 /** The store over this pool. The schema must be there (postgres-migrate.ts). */
 export function postgresStore(options: PostgresStoreOptions): TicketStore {
-  const { pool } = options;
   return {
-    registerRuleSet: (hash, source) => registerRuleSet(pool, hash, source),
-    claim: (request) => claim(pool, request),
+    registerRuleSet: (hash, source) => registerRuleSet(options, hash, source),
+    claim: (request) => claim(options, request),
     commit: (commit) => commitBehindFence(options, commit),
     setHalted: async (key, epoch, reason) => {
-      await query(pool, SET_HALTED, [key.group, key.topic, key.partition, epoch, reason]);
+      await query(options, "set-halted", SET_HALTED, [key.group, key.topic, key.partition, epoch, reason]);
     },
   };
 }
 
-async function registerRuleSet(pool: pg.Pool, hash: string, source: unknown): Promise<number> {
-  return inTransaction(pool, async (client) => {
-    await client.query("LOCK TABLE rule_set IN SHARE ROW EXCLUSIVE MODE");
-    await client.query(INSERT_RULE_SET, [hash, JSON.stringify(source)]);
-    const found = await client.query<{ id: number }>("SELECT id FROM rule_set WHERE hash = $1", [hash]);
+async function registerRuleSet(options: PostgresStoreOptions, hash: string, source: unknown): Promise<number> {
+  return inTransaction(options, async (ask) => {
+    await ask("lock-rule-sets", "LOCK TABLE rule_set IN SHARE ROW EXCLUSIVE MODE");
+    await ask("insert-rule-set", INSERT_RULE_SET, [hash, JSON.stringify(source)]);
+    const found = await ask<{ id: number }>("find-rule-set", "SELECT id FROM rule_set WHERE hash = $1", [hash]);
     const id = found.rows[0]?.id;
     if (id === undefined) throw new AlertCastError("internal", "the rule set was not stored");
     return id;
   });
 }
 
-async function claim(pool: pg.Pool, request: ClaimRequest): Promise<Claim> {
+async function claim(options: PostgresStoreOptions, request: ClaimRequest): Promise<Claim> {
   const key = [request.group, request.topic, request.partition];
-  const row = await inTransaction(pool, async (client) => {
-    await client.query(INSERT_PARTITION, [
+  const row = await inTransaction(options, async (ask) => {
+    await ask("insert-partition", INSERT_PARTITION, [
       ...key,
       request.clusterId,
       request.partitionCount,
       request.startOffset,
       request.owner,
     ]);
-    const locked = await client.query<{ cluster_id: string; partition_count: number }>(LOCK_PARTITION, key);
+    const locked = await ask<{ cluster_id: string; partition_count: number }>("lock-partition", LOCK_PARTITION, key);
     refuseForeignLog(request, locked.rows[0]);
-    return (await client.query<PartitionRow>(TAKE_PARTITION, [...key, request.owner])).rows[0];
+    return (await ask<PartitionRow>("take-partition", TAKE_PARTITION, [...key, request.owner])).rows[0];
   });
   if (row === undefined) throw new AlertCastError("internal", "the claimed partition row is gone");
   const snapshots = await query<{ next_offset: number; format: number; rule_set_id: number; memory: Buffer }>(
-    pool,
+    options,
+    "read-snapshots",
     READ_SNAPSHOTS,
     [...key, row.next_offset],
   );
-  const activations = await query<{ first_offset: number; rule_set_id: number }>(pool, READ_ACTIVATIONS, key);
+  const activations = await query<{ first_offset: number; rule_set_id: number }>(
+    options,
+    "read-activations",
+    READ_ACTIVATIONS,
+    key,
+  );
   const ids = [...new Set([...snapshots.map((s) => s.rule_set_id), ...activations.map((a) => a.rule_set_id)])];
-  const ruleSets = await query<StoredRuleSet>(pool, READ_RULE_SETS, [ids]);
+  const ruleSets = await query<StoredRuleSet>(options, "read-rule-sets", READ_RULE_SETS, [ids]);
   return {
     epoch: row.epoch,
     nextOffset: row.next_offset,
@@ -207,12 +225,12 @@ async function commitBehindFence(options: PostgresStoreOptions, commit: Commit):
     client.release(true);
     throw translatePostgresError(error);
   }
-  return fenceMissed(pool, commit);
+  return fenceMissed(options, commit);
 }
 
 /** No row matched the fence: either an earlier try of this very commit went through, or the partition has a new owner. */
-async function fenceMissed(pool: pg.Pool, commit: PartitionKey & Commit): Promise<CommitResult> {
-  const rows = await query<{ epoch: number; next_offset: number }>(pool, POSITION, [
+async function fenceMissed(options: PostgresStoreOptions, commit: PartitionKey & Commit): Promise<CommitResult> {
+  const rows = await query<{ epoch: number; next_offset: number }>(options, "read-position", POSITION, [
     commit.group,
     commit.topic,
     commit.partition,

@@ -131,6 +131,18 @@ export interface CountsReading {
 
 export const DEAD_LETTERS_COUNTED = 100_000;
 
+/** Of the open tickets of a severity so many, the first created ones, are asked since when they wait. */
+export const UNACKNOWLEDGED_LOOKED_AT = 1_000;
+
+/** What watchers of the system ask, seldom and not for requests. Throws `unavailable`. */
+export interface TicketWatch {
+  /**
+   * For how many seconds the oldest open ticket of each severity has waited for a person since it was opened or reopened; 0 = none is open.
+   * Too small only where the UNACKNOWLEDGED_LOOKED_AT first created ones have all been reopened.
+   */
+  unacknowledgedOldest(): Promise<Readonly<Record<Severity, number>>>;
+}
+
 /** Every method throws `unavailable` when the database does not answer. Texts must be well-formed and free of NUL. */
 export interface TicketReader {
   /** The newest tickets; `limit` 1 to 500. */
