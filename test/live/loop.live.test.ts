@@ -44,17 +44,21 @@ interface Run {
   readonly kafkaAway: (seconds: number) => Promise<void>;
 }
 
-async function shortPlan({ generator, mark, seconds, killProcessor, killOperator }: Run): Promise<void> {
+async function shortPlan({ generator, mark, seconds, killProcessor, killOperator, kafkaAway }: Run): Promise<void> {
   generator.rate(500);
   mark("500/s");
   await seconds(30);
   generator.rate(TOP);
   mark(`${TOP}/s`);
-  await seconds(120);
+  await seconds(90);
   killProcessor();
   mark("processor killed");
   await killOperator();
   mark("operator killed");
+  await seconds(20);
+  mark("Kafka away");
+  await kafkaAway(60);
+  mark("Kafka back");
   await seconds(75);
 }
 
