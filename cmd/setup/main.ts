@@ -1,8 +1,8 @@
 // The one-shot set-up of an installation: Secrets, schema, roles, topic. Running it again changes nothing that is right.
 import { readFile } from "node:fs/promises";
-import { setTimeout as pause } from "node:timers/promises";
 import { type SetupConfig, type SetupRole, setupConfig } from "../../pkg/config/setup.ts";
 import { AlertCastError, hasCode, messageOf } from "../../pkg/errors.ts";
+import { sleep } from "../../pkg/lifecycle/sleep.ts";
 import { ensureTopic } from "../../pkg/log/kafka.ts";
 import type { Logger } from "../../pkg/telemetry/logger.ts";
 import { migrate } from "../../pkg/ticket/postgres-migrate.ts";
@@ -95,6 +95,6 @@ async function patiently<T>(what: string, logger: Logger, signal: AbortSignal, w
         logger.warn({ dependency: what, err: error }, "waiting for a dependency");
       }
     }
-    await pause(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(PAUSE_MS, signal);
   }
 }

@@ -1,11 +1,11 @@
 // Runs the chart through Helm 3 and Helm 4 (scripts/setup-helm.sh builds both) and reads what comes out. Knows no cluster.
 import { execFile } from "node:child_process";
-import { accessSync, constants, readdirSync } from "node:fs";
-import { homedir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
+import { cacheFolder, isUsable } from "../harness/tools.ts";
 
 const run = promisify(execFile);
 
@@ -15,9 +15,6 @@ export const NAMESPACE = "alertcast";
 const KUBE_VERSION = "1.36.0";
 const LONGEST_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-const cacheHome = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-const cache = process.env.ALERTCAST_CACHE || join(cacheHome, "alertcast");
-
 /** For tests that render: a machine may be busy. */
 export const PATIENTLY = { timeout: 180_000 };
 
@@ -26,26 +23,17 @@ export const MAJORS: readonly Major[] = [3, 4];
 
 /** The program; it may not be there. */
 export function helmProgram(major: Major): string {
-  return join(cache, "bin", `helm${major}`, "helm");
+  return join(cacheFolder(), "bin", `helm${major}`, "helm");
 }
 
 /** Both Helms are there. Without them the caller skips, loudly; with CI=true that is a failure. */
 export function hasHelm(): boolean {
-  const missing = MAJORS.map(helmProgram).filter((program) => !isExecutable(program));
+  const missing = MAJORS.map(helmProgram).filter((program) => !isUsable(program));
   if (missing.length === 0) return true;
   const message = "Helm 3 and Helm 4 are missing: run scripts/setup-helm.sh (it needs Go)";
   if (process.env.CI === "true") throw new Error(message);
   console.warn(`SKIPPED: ${message}`);
   return false;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** A Kubernetes object as it was rendered. */

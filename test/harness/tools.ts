@@ -65,7 +65,8 @@ function onPath(program: string): string | undefined {
   return folders.map((folder) => join(folder, program)).find(isUsable);
 }
 
-function isUsable(path: string): boolean {
+/** There is such a file or folder, and it may be run or entered. */
+export function isUsable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

@@ -3,16 +3,16 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { copyFile, cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { ServerProcess } from "../harness/server-process.ts";
-import { kafkaLibs } from "../harness/tools.ts";
+import { cacheFolder, kafkaLibs } from "../harness/tools.ts";
 import { waitFor } from "../harness/wait.ts";
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, "../..");
-const CACHE = process.env.ALERTCAST_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "alertcast");
+const CACHE = cacheFolder();
 const BASE_TAR = join(CACHE, "images/debian-bookworm.tar");
 const STANDINS = join(import.meta.dirname, "standins");
 const NODE = "node:24.21.0-bookworm-slim";

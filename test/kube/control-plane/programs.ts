@@ -1,7 +1,7 @@
 // Finds the control plane's programs in the user's cache. Builds nothing (scripts/build-control-plane.sh does).
-import { accessSync, constants, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { cacheFolder } from "../../harness/tools.ts";
+import { cacheFolder, isUsable } from "../../harness/tools.ts";
 
 const VERSIONS = readFileSync(new URL("versions.env", import.meta.url), "utf8");
 const VERSION = /^KUBERNETES_VERSION=(.+)$/m.exec(VERSIONS)?.[1];
@@ -14,14 +14,5 @@ export function programPath(name: (typeof PROGRAMS)[number]): string {
 
 /** The programs that are not there. */
 export function missingPrograms(): string[] {
-  return PROGRAMS.filter((name) => !isExecutable(programPath(name)));
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return PROGRAMS.filter((name) => !isUsable(programPath(name)));
 }
