@@ -41,7 +41,11 @@ export default defineConfig({
         test: {
           name: "kube",
           include: ["test/kube/**/*.kube.test.ts"],
-          globalSetup: ["test/kube/control-plane/global-setup.ts"],
+          // The one file that needs Kafka and PostgreSQL too.
+          exclude: skipped ? ["test/kube/scaler-dashboard.kube.test.ts"] : [],
+          globalSetup: ["test/harness/global-setup.ts", "test/kube/control-plane/global-setup.ts"],
+          setupFiles: ["test/harness/await-services.ts"],
+          execArgv: ["--disable-warning=TimeoutNegativeWarning"],
           // One file after another: they share one API server, and some take its definitions away for a while.
           fileParallelism: false,
           sequence: { groupOrder: 3 },

@@ -41,8 +41,8 @@ interface Payload {
   }[];
 }
 
-/** Listens on a free port. */
-export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+/** Listens on a free port of this machine, or where it is told. */
+export async function startOtlpReceiver({ host = "127.0.0.1", port = 0 } = {}): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const server = createServer(async (request, response) => {
     const body = await text(request);
@@ -53,7 +53,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     spans.push(...spansOf(JSON.parse(body)));
     response.writeHead(200, { "content-type": "application/json" }).end("{}");
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, host, resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,

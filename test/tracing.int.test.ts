@@ -4,6 +4,7 @@ import { type Cluster, isCaughtUp, type Running, startCluster } from "./cluster.
 import { waitFor } from "./harness/wait.ts";
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from "./otlp-receiver.ts";
 import { type RawTopic, rawTopic } from "./raw.ts";
+import { ticketOf } from "./ticket-of.ts";
 
 const SERVER = 2;
 const CLIENT = 3;
@@ -56,27 +57,13 @@ async function post(events: readonly object[], headers: Record<string, string> =
 
 const hot = (device: string) => ({ device_id: device, status: "online", temperature: 91 });
 
-/** The ticket of this device, as the API shows it. */
-async function ticketOf(device: string): Promise<{ evidence: { trace_id: string | null } }> {
-  const id = await waitFor(
-    async () => {
-      const list = (await (await fetch(`${api.url}/api/v1/tickets?device=${device}`)).json()) as {
-        items: { id: string }[];
-      };
-      return list.items[0]?.id;
-    },
-    { what: `a ticket of ${device}` },
-  );
-  return (await (await fetch(`${api.url}/api/v1/tickets/${id}`)).json()) as { evidence: { trace_id: string | null } };
-}
-
 function span(wanted: (span: ReceivedSpan) => boolean, what: string): Promise<ReceivedSpan> {
   return waitFor(() => receiver.spans.find(wanted), { what: `the span of ${what}` });
 }
 
 test("a request's trace goes to the log; the batch and its statements link back to it; the ticket names it", async () => {
   await post([hot("traced-1")], { traceparent: traceparent(1) });
-  expect((await ticketOf("traced-1")).evidence.trace_id).toBe(traceIdOf(1));
+  expect((await ticketOf(api.url, "traced-1")).evidence.trace_id).toBe(traceIdOf(1));
   const ofTrace = (name: string) => (s: ReceivedSpan) => s.traceId === traceIdOf(1) && s.name === name;
   const request = await span(ofTrace("POST /api/v1/events"), "the request");
   expect(request).toMatchObject({ service: "alertcast-ingestor", kind: SERVER, parentSpanId: CALLER_SPAN, status: 0 });
@@ -100,7 +87,7 @@ test("a request's trace goes to the log; the batch and its statements link back 
 
 test("a request without a trace begins one, and what the API is asked is traced to its statement", async () => {
   await post([hot("traced-2")]);
-  const { trace_id } = (await ticketOf("traced-2")).evidence;
+  const { trace_id } = (await ticketOf(api.url, "traced-2")).evidence;
   expect(trace_id).toMatch(/^[0-9a-f]{32}$/);
   const request = await span((s) => s.traceId === trace_id && s.kind === SERVER, "the request");
   expect(request.parentSpanId ?? "").toBe("");
@@ -111,10 +98,10 @@ test("a request without a trace begins one, and what the API is asked is traced 
 
 test("a trace that its caller does not record is not recorded here either, and the ticket still names it", async () => {
   await post([hot("traced-3")], { traceparent: traceparent(3, "00") });
-  expect((await ticketOf("traced-3")).evidence.trace_id).toBe(traceIdOf(3));
+  expect((await ticketOf(api.url, "traced-3")).evidence.trace_id).toBe(traceIdOf(3));
   // A later trace that has come through the same processes shows that the earlier one would be here.
   await post([hot("traced-4")], { traceparent: traceparent(4) });
-  await ticketOf("traced-4");
+  await ticketOf(api.url, "traced-4");
   await span((s) => s.traceId === traceIdOf(4) && s.name === "send events", "the later append");
   await span((s) => s.links.some((link) => link.traceId === traceIdOf(4)), "the later batch");
   expect(receiver.spans.filter((s) => s.traceId === traceIdOf(3))).toEqual([]);
@@ -161,7 +148,7 @@ test("under load, with null values and broken contexts in the topic, links are b
   expect(batches.every((s) => s.links.length > 0 && s.status !== 2)).toBe(true);
   // One trace a batch: none goes on for ever.
   expect(new Set(batches.map((s) => s.traceId)).size).toBe(batches.length);
-  expect((await ticketOf("moved-0")).evidence.trace_id).toBe(traceIdOf(5000));
+  expect((await ticketOf(api.url, "moved-0")).evidence.trace_id).toBe(traceIdOf(5000));
   expect(await isReady(processor)).toBe(true);
   expect(processor.service.logs().join("\n")).not.toMatch(/"level":"(error|fatal)"/);
 });

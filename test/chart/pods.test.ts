@@ -1,7 +1,10 @@
 // What every pod of the chart has in common: restricted security, images, probes, rights.
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { at, hasHelm, type KubeObject, listAt, only, PATIENTLY, podOf, render, VALUES_FILES } from "./helm.ts";
 
+const ROOT = join(import.meta.dirname, "../..");
 const MIRROR = "mirror.example.org";
 const API_USERS = new Set(["operator", "setup", "crd-upgrade"]);
 
@@ -83,6 +86,19 @@ describe.skipIf(!hasHelm())("pods", PATIENTLY, () => {
       expect(image.split("/").slice(1).join("/"), "one registry only").not.toMatch(/^[^/]*[.:][^/]*\//);
     }
     expect(JSON.stringify(objects)).not.toMatch(/"image":"(?!mirror\.example\.org)/);
+  });
+
+  test.each(VALUES_FILES)("of %s set no variable for our programs that no program reads", async (file) => {
+    const sources = globSync("{cmd,pkg}/**/*.ts", { cwd: ROOT, exclude: ["**/*.test.ts"] });
+    const code = sources.map((path) => readFileSync(join(ROOT, path), "utf8")).join("\n");
+    const isOurs = (container: unknown) => /(^|\/)alertcast:/.test(String(at(container, "image")));
+    const ours = podsOf(await render({ values: [file] })).flatMap(({ containers }) => containers.filter(isOurs));
+    const names = ours.flatMap((container) => listAt(container, "env").map((variable) => String(at(variable, "name"))));
+    expect(names.length).toBeGreaterThan(20);
+    // Node reads its own; a role's two are put together from its name.
+    const known = /^(NODE_\w+|SETUP_(PROCESSOR|API)_(USER|PASSWORD_FILE))$/;
+    const unread = names.filter((name) => !known.test(name) && !new RegExp(`\\b${name}\\b`).test(code));
+    expect([...new Set(unread)]).toEqual([]);
   });
 
   test("the services are asked at port 9464: livez for life, readyz for work", async () => {

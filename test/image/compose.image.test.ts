@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../harness/port.ts";
 import { waitFor } from "../harness/wait.ts";
+import { alerts, dashboards } from "../monitoring/files.ts";
+import { ticketOf } from "../ticket-of.ts";
 import { buildImage, type Engine, openEngine, standIns } from "./engine.ts";
 
 const UP_DEADLINE_MS = 900_000;
@@ -13,8 +15,19 @@ const ALWAYS_ON = ["kafka", "postgres", "redis", "setup", "ingestor", "processor
 describe("docker compose", () => {
   let engine: Engine;
   let folder: string;
+  let envFile: string;
   let compose: (args: readonly string[]) => Promise<string>;
-  const ports = { API_PORT: 0, INGEST_PORT: 0, KAFDROP_PORT: 0, KAFKA_PORT: 0 };
+  const ports = {
+    API_PORT: 0,
+    INGEST_PORT: 0,
+    KAFDROP_PORT: 0,
+    KAFKA_PORT: 0,
+    PROMETHEUS_PORT: 0,
+    GRAFANA_PORT: 0,
+    JAEGER_PORT: 0,
+  };
+
+  const api = () => `http://127.0.0.1:${ports.API_PORT}`;
 
   beforeAll(async () => {
     const found = await openEngine();
@@ -25,7 +38,7 @@ describe("docker compose", () => {
     await buildImage(engine, "alertcast:test");
     const images = await standIns(engine);
     // As a newcomer does it, and after that only what keeps it apart from others on this machine.
-    const envFile = join(folder, ".env");
+    envFile = join(folder, ".env");
     await copyFile(join(import.meta.dirname, "../../.env.example"), envFile);
     const own = Object.entries({ ...ports, ...images, ALERTCAST_IMAGE: "alertcast:test" });
     await writeFile(envFile, `\n${own.map(([name, value]) => `${name}=${value}`).join("\n")}\n`, { flag: "a" });
@@ -49,21 +62,13 @@ describe("docker compose", () => {
 
   test("brings up everything, an event sent through HTTP becomes a ticket, and a second processor shares the work", async () => {
     await up();
-    const health = await fetch(`http://127.0.0.1:${ports.API_PORT}/health`);
+    const health = await fetch(`${api()}/health`);
     expect(await health.json()).toMatchObject({ status: "ok" });
-    const sent = await fetch(`http://127.0.0.1:${ports.INGEST_PORT}/api/v1/events`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ device_id: "compose-1", status: "online", temperature: 91 }),
-    });
-    expect(sent.status, await sent.text()).toBe(202);
-    await waitFor(async () => (await tickets()).some(({ device_id }) => device_id === "compose-1"), {
-      what: "the ticket",
-      deadlineMs: 180_000,
-    });
+    await sendAlerting("compose-1");
+    await ticketOf(api(), "compose-1");
     expect(await (await fetch(`http://127.0.0.1:${ports.KAFDROP_PORT}/`)).text()).not.toBe("");
 
-    await up("--scale", "processor=3", "processor");
+    await up({ scale: "processor=3" });
     const owners = async () => {
       const sql = "SELECT count(DISTINCT owner) FROM partition_state";
       const psql = [
@@ -83,18 +88,71 @@ describe("docker compose", () => {
     await waitFor(async () => (await owners()) === 3, { what: "three owners of partitions", deadlineMs: 180_000 });
   }, 1_800_000);
 
+  test("with profile observability Prometheus scrapes the services, Grafana has the dashboards, Jaeger a ticket's trace", async () => {
+    // The line that .env.example has as a comment.
+    await writeFile(envFile, "OTEL_EXPORTER_OTLP_ENDPOINT=http://jaeger:4318\n", { flag: "a" });
+    await up({ profile: "observability" });
+    const ask = (port: number, path: string) => async () => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`);
+      return response.ok ? await response.json() : undefined;
+    };
+    const patiently = { deadlineMs: 180_000 };
+    await sendAlerting("compose-2");
+    const traceId = (await ticketOf(api(), "compose-2")).evidence.trace_id;
+    const trace = waitFor(ask(ports.JAEGER_PORT, `/api/traces/${traceId}`), { what: `trace ${traceId}`, ...patiently });
+    const names = ((await trace) as { data: { spans: { operationName: string }[] }[] }).data.flatMap(({ spans }) =>
+      spans.map(({ operationName }) => operationName),
+    );
+    expect(names).toEqual(expect.arrayContaining(["POST /api/v1/events", "send events"]));
+    const services = async () => (await ask(ports.JAEGER_PORT, "/api/services")()) as { data: string[] } | undefined;
+    await waitFor(async () => (await services())?.data.includes("alertcast-processor"), {
+      what: "traces of the processor",
+      ...patiently,
+    });
+
+    // As the dashboards ask it.
+    const query = new URLSearchParams({ query: 'count by (component) (alertcast_build_info{component!=""})' });
+    const proxied = ask(ports.GRAFANA_PORT, `/api/datasources/proxy/uid/prometheus/api/v1/query?${query}`);
+    const scraped = async () => {
+      const { result } = ((await proxied()) as { data: { result: { metric: { component: string } }[] } }).data;
+      return result.length === 3 && result.map(({ metric }) => metric.component).sort();
+    };
+    expect(await waitFor(scraped, { what: "the services to be scraped", ...patiently })).toEqual([
+      "api",
+      "ingestor",
+      "processor",
+    ]);
+    const { data } = (await ask(ports.PROMETHEUS_PORT, "/api/v1/rules")()) as {
+      data: { groups: { rules: { name: string }[] }[] };
+    };
+    expect(data.groups.flatMap(({ rules }) => rules.map(({ name }) => name))).toEqual(
+      alerts().map(({ alert }) => alert),
+    );
+    const found = (await ask(ports.GRAFANA_PORT, "/api/search?type=dash-db")()) as { uid: string }[];
+    expect(found.map(({ uid }) => uid).sort()).toEqual(
+      dashboards()
+        .map(({ uid }) => uid)
+        .sort(),
+    );
+  }, 1_800_000);
+
   /** What the containers said is part of the error. */
-  async function up(...args: string[]): Promise<void> {
+  async function up({ profile, scale }: { profile?: string; scale?: string } = {}): Promise<void> {
+    const profiles = profile === undefined ? [] : ["--profile", profile];
+    const scales = scale === undefined ? [] : ["--scale", scale];
     try {
-      await compose(["up", "--detach", "--wait", "--wait-timeout", "600", ...args]);
+      await compose([...profiles, "up", "--detach", "--wait", "--wait-timeout", "600", ...scales]);
     } catch (error) {
-      throw new Error(await compose(["logs", "--no-color", "--tail", "25"]), { cause: error });
+      throw new Error(await compose([...profiles, "logs", "--no-color", "--tail", "25"]), { cause: error });
     }
   }
 
-  async function tickets(): Promise<{ device_id: string }[]> {
-    return (await (await fetch(`http://127.0.0.1:${ports.API_PORT}/tickets/recent?limit=500`)).json()) as {
-      device_id: string;
-    }[];
+  async function sendAlerting(device: string): Promise<void> {
+    const sent = await fetch(`http://127.0.0.1:${ports.INGEST_PORT}/api/v1/events`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ device_id: device, status: "online", temperature: 91 }),
+    });
+    expect(sent.status, await sent.text()).toBe(202);
   }
 });

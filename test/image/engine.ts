@@ -2,7 +2,7 @@
 // the cache. Where images cannot be pulled, local ones stand in for them.
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -40,7 +40,7 @@ async function startEngine(): Promise<Engine> {
   const folder = await mkdtemp(join(tmpdir(), "alertcast-docker-"));
   const socket = `unix://${join(folder, "docker.sock")}`;
   await mkdir(join(folder, "config/cli-plugins"), { recursive: true });
-  const plugin = join(CACHE, "bin/compose-2.40.3/docker-compose");
+  const plugin = join(CACHE, `bin/compose-${await composeVersion()}/docker-compose`);
   if (existsSync(plugin)) await copyFile(plugin, join(folder, "config/cli-plugins/docker-compose"));
   const paths = [
     "--data-root",
@@ -69,6 +69,14 @@ async function startEngine(): Promise<Engine> {
   await daemon.start();
   await makeBases(started);
   return started;
+}
+
+/** Of the one that scripts/setup-docker.sh builds. */
+async function composeVersion(): Promise<string> {
+  const versions = await readFile(join(import.meta.dirname, "versions.env"), "utf8");
+  const version = /^COMPOSE_VERSION=(\S+)$/m.exec(versions)?.[1];
+  if (version === undefined) throw new Error("test/image/versions.env names no COMPOSE_VERSION");
+  return version;
 }
 
 function engine(env: Record<string, string>, pulls: boolean, dispose: () => Promise<void>): Engine {
@@ -133,11 +141,12 @@ export async function standIns({ docker, pulls }: Engine): Promise<Record<string
   const libs = kafkaLibs();
   if (libs === undefined) throw new Error("the Kafka jars are missing: run scripts/setup-kafka.sh");
   const images: Record<string, string> = {};
-  for (const name of ["kafka", "postgres", "valkey", "kafdrop"]) {
+  for (const name of ["kafka", "postgres", "valkey", "kafdrop", "prometheus", "grafana", "jaeger"]) {
     const folder = await mkdtemp(join(tmpdir(), `alertcast-${name}-`));
     try {
       await cp(join(STANDINS, name), folder, { recursive: true });
       if (name === "kafka") await cp(libs, join(folder, "libs"), { recursive: true });
+      if (name === "jaeger") await copyFile(join(ROOT, "test/otlp-receiver.ts"), join(folder, "otlp-receiver.ts"));
       await docker(["build", "-q", "--network", "host", "-t", `alertcast-standin-${name}:test`, folder]);
     } finally {
       await rm(folder, { recursive: true, force: true });

@@ -46,7 +46,7 @@ describe("the image", () => {
     expect(await engine.docker(["inspect", "-f", "{{index .Config.Entrypoint 0}}", TAG])).toBe("/usr/local/bin/node");
   });
 
-  test.each(["ingestor", "processor", "api"])(
+  test.each(["ingestor", "processor", "api", "operator"])(
     "%s waits for what it needs, and SIGTERM ends it with 0",
     async (program) => {
       const startedAtMs = performance.now();

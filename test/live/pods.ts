@@ -1,6 +1,6 @@
 // A small stand-in for the kubelet: for each pod of a Deployment that the real controllers make it runs a real process, starts
 // it again when it dies, and ends it when the pod is to go. Decides nothing about how many there are.
-import { setTimeout as pause } from "node:timers/promises";
+import { sleep } from "../../pkg/lifecycle/sleep.ts";
 import { at } from "../chart/helm.ts";
 import type { SpawnedService } from "../harness/spawn-service.ts";
 import type { KubeApi } from "../kube/control-plane/api.ts";
@@ -58,7 +58,7 @@ class Kubelet implements PodProcesses {
       } catch (error) {
         if (!this.#stop.signal.aborted) console.log(`[pods] ${String(error)}`);
       }
-      await pause(POLL_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      await sleep(POLL_MS, this.#stop.signal);
     }
     done.resolve();
   }
@@ -104,7 +104,8 @@ class Kubelet implements PodProcesses {
     this.lastWords.push(`${name}: ${service.logs().slice(-2).join(" | ")}`);
     pod.service = undefined;
     await this.#report(name, false);
-    await pause(RESTART_PAUSE_MS);
+    await sleep(RESTART_PAUSE_MS, this.#stop.signal);
+    if (this.#stop.signal.aborted) return;
     await this.#keep(name);
   }
 

@@ -1,6 +1,6 @@
 // Looks every two seconds at what is sent, committed and running, without asking the operator: the ends of the log from Kafka,
 // what is applied from PostgreSQL, replicas from the API server.
-import { setTimeout as pause } from "node:timers/promises";
+import { sleep } from "../../pkg/lifecycle/sleep.ts";
 
 export interface Sample {
   /** Since the beginning, s. */
@@ -41,7 +41,7 @@ export async function record(look: () => Promise<Look>, samples: Sample[], signa
     } catch (error) {
       if (!signal.aborted) console.log(`[recorder] ${String(error)}`);
     }
-    await pause(EVERY_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(EVERY_MS, signal);
   }
 }
 

@@ -9,6 +9,9 @@ export const PROMETHEUS = join(DEPLOY, "prometheus");
 export const ALERTS = join(PROMETHEUS, "alerts.yaml");
 const RUNBOOKS = join(PROMETHEUS, "runbooks");
 
+/** The one dashboard whose panels need an operator. */
+export const SCALER_DASHBOARD = "scaler.json";
+
 export interface ShippedPanel {
   readonly title: string;
   readonly description: string;

@@ -1,6 +1,6 @@
 // Stand-ins for what a control plane alone has not got: scheduler and kubelet, and our operator. They run nothing: they only
 // say in an object's status what those would say.
-import { setTimeout as pause } from "node:timers/promises";
+import { sleep } from "../../../pkg/lifecycle/sleep.ts";
 import { at, type KubeObject, listAt } from "../../chart/helm.ts";
 import { type KubeApi, KubeError } from "./api.ts";
 
@@ -75,7 +75,7 @@ function repeat(work: () => Promise<void>): AsyncDisposable {
         // After a change of a CustomResourceDefinition the server asks to come again.
         if (!(error instanceof KubeError && error.status === 429)) throw error;
       });
-      await pause(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      await sleep(LOOK_EVERY_MS, stop.signal);
     }
   };
   const outcome = loop().then(
