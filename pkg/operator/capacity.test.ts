@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type CapacityInput, learn, planningRate } from "./capacity.ts";
+import { busiestShare, type CapacityInput, learn, planningRate } from "./capacity.ts";
 import type { ScalerSpec } from "./model.ts";
 
 type Mode = ScalerSpec["capacity"]["mode"];
@@ -15,7 +15,6 @@ function seen(mode: Mode, members: readonly (readonly Part[])[], more: Partial<C
   const key = (part: Part) => ({ topic: "t", partition: parts.indexOf(part) });
   return {
     spec: { mode, initialPerReplica: undefined },
-    commitSeconds: 1,
     observation: {
       partitions: parts.map((part) => ({ ...key(part), committed: 0, start: 0, end: 0, busy: part.busy })),
       group: { state: "Stable", members: members.map((own, i) => ({ id: `m${i}`, partitions: own.map(key) })) },
@@ -42,6 +41,22 @@ describe("what a replica can do", () => {
     const idle = { throughput: 10, backlog: 0, busy: { busyMs: 100, n: 10 } };
     expect(learn(seen("Auto", [[idle]])).rate).toBeUndefined();
     expect(learn(seen("Auto", [[{ throughput: 0, backlog: 0, busy: half }]])).rate).toBeUndefined();
+  });
+
+  test("is not told by many partitions that seldom commit: each says how long a record took, not how often one comes", () => {
+    const seldom = Array.from({ length: 12 }, () => ({ throughput: 0.1, backlog: 0, busy: { busyMs: 20, n: 1 } }));
+    expect(learn(seen("Auto", [seldom])).rate).toBeUndefined();
+    expect(busiestShare(seen("Auto", [seldom]))).toBeCloseTo(0.024, 6);
+  });
+
+  test("is told by the busy members alone, and the busiest one's share is its own", () => {
+    const hot = { throughput: 100, backlog: 0, busy: { busyMs: 900, n: 100 } };
+    const idle = { throughput: 1, backlog: 0, busy: { busyMs: 50, n: 1 } };
+    const group = seen("Auto", [[hot], [{ ...idle }], [{ ...idle }]]);
+    expect(learn(group).rate).toBeCloseTo(1000 / 9, 6);
+    expect(busiestShare(group)).toBeCloseTo(0.9, 6);
+    expect(busiestShare(seen("KafkaOnly", [[hot]]))).toBeUndefined();
+    expect(busiestShare(seen("Auto", [[{ throughput: 100, backlog: 0 }]]))).toBeUndefined();
   });
 
   test("is the median of what saturated members do, where nothing but Kafka is to be believed", () => {
@@ -71,9 +86,10 @@ describe("what a replica can do", () => {
     expect(learn(input)).toEqual({ rate: 70, best: 60 });
   });
 
-  test("moves towards a sample within about a minute", () => {
-    const { rate } = learn(seen("Auto", [[{ throughput: 100, backlog: 0, busy: half }]], { rate: 100 }));
-    expect(rate).toBeCloseTo(100 + 100 * (1 - Math.exp(-10 / 60)), 6);
+  test("moves down to a sample within about a minute, and up to one sooner", () => {
+    const after = (rate: number) => learn(seen("Auto", [[{ throughput: 100, backlog: 0, busy: half }]], { rate })).rate;
+    expect(after(300)).toBeCloseTo(300 - 100 * (1 - Math.exp(-10 / 60)), 6);
+    expect(after(100)).toBeCloseTo(100 + 100 * (1 - Math.exp(-10 / 15)), 6);
   });
 
   test("is what was declared while nothing is learned, else half as much again as the best that was seen", () => {

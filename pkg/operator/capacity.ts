@@ -2,8 +2,10 @@
 // those that have more than they can do. Never from a group that has just been dealt anew.
 import type { Observation, ScalerSpec } from "./model.ts";
 
-/** A sample counts fully after about this time, s. */
+/** A lower sample counts fully after about this time, s. */
 const LEARN_S = 60;
+/** A higher one sooner: what an emptier replica said was too little, as most of its time went into commits. */
+const LEARN_MORE_S = 15;
 /** Replicas that are less busy than this say little about what they could do: most of their time is overhead. */
 const BUSY_ENOUGH = 0.2;
 /** An unlearned replica is taken to do this many times what one was seen to do. */
@@ -13,8 +15,6 @@ const DISBELIEF = 1.15;
 
 export interface CapacityInput {
   readonly spec: ScalerSpec["capacity"];
-  /** How often replicas commit, s: what they say of themselves is about such an interval. */
-  readonly commitSeconds: number;
   readonly observation: Observation;
   /** By partition key: records committed per second, and whether it has a backlog. */
   readonly partitions: ReadonlyMap<string, { readonly throughput: number | undefined; readonly backlog: number }>;
@@ -42,7 +42,7 @@ export function learn(input: CapacityInput): Capacity {
   const sample = spec.mode === "Busy" ? told : lesser(told, saturated);
   if (sample === undefined || !(sample > 0)) return { rate, best: nowBest };
   // The first sample is believed; later ones move it.
-  const weight = rate === undefined ? 1 : 1 - Math.exp(-seconds / LEARN_S);
+  const weight = rate === undefined ? 1 : 1 - Math.exp(-seconds / (sample > rate ? LEARN_MORE_S : LEARN_S));
   return { rate: (rate ?? sample) + weight * (sample - (rate ?? sample)), best: nowBest };
 }
 
@@ -51,20 +51,42 @@ export function planningRate({ rate, best }: Capacity, spec: ScalerSpec["capacit
   return rate ?? spec.initialPerReplica ?? best * HOPE;
 }
 
-/** What the replicas say: records over busy time, of all their partitions. */
-function toldRate({ observation, partitions, commitSeconds }: CapacityInput): number | undefined {
-  let n = 0;
-  let busyMs = 0;
-  for (const seen of observation.partitions) {
-    // One that has not committed since the last look tells of long ago.
-    if (seen.busy === undefined || !((partitions.get(`${seen.topic}/${seen.partition}`)?.throughput ?? 0) > 0))
-      continue;
-    n += seen.busy.n;
-    busyMs += seen.busy.busyMs;
-  }
-  if (n <= 0 || busyMs <= 0) return undefined;
-  const share = busyMs / 1000 / Math.max(1, observation.group.members.length) / commitSeconds;
-  return share < BUSY_ENOUGH ? undefined : (n * 1000) / busyMs;
+/** What the replicas say that are busy enough: records over busy time. */
+function toldRate(input: CapacityInput): number | undefined {
+  const busy = memberWork(input).filter(({ share }) => share >= BUSY_ENOUGH);
+  const share = busy.reduce((sum, each) => sum + each.share, 0);
+  return share > 0 ? busy.reduce((sum, each) => sum + each.records, 0) / share : undefined;
+}
+
+/**
+ * The share of its time, 0 to about 1, for which the busiest member was at work since the look before, by what it says itself;
+ * undefined where nobody says anything, or only Kafka is to be believed.
+ */
+export function busiestShare(input: Pick<CapacityInput, "observation" | "partitions" | "spec">): number | undefined {
+  if (input.spec.mode === "KafkaOnly") return undefined;
+  const shares = memberWork(input).flatMap(({ records, share }) => (records > 0 ? [share] : []));
+  return shares.length === 0 ? undefined : Math.max(...shares);
+}
+
+/** Records/s of each member's partitions that say how long theirs took, and the share of its time that they took. */
+function memberWork({ observation, partitions }: Pick<CapacityInput, "observation" | "partitions">) {
+  const cost = new Map(
+    observation.partitions.map(({ topic, partition, busy }) => {
+      const told = busy !== undefined && busy.n > 0 && busy.busyMs > 0;
+      return [`${topic}/${partition}`, told ? busy.busyMs / 1000 / busy.n : undefined];
+    }),
+  );
+  return observation.group.members.map((member) => {
+    const work = { records: 0, share: 0 };
+    for (const { topic, partition } of member.partitions) {
+      const key = `${topic}/${partition}`;
+      const [each, throughput] = [cost.get(key), partitions.get(key)?.throughput ?? 0];
+      if (each === undefined || throughput <= 0) continue;
+      work.records += throughput;
+      work.share += throughput * each;
+    }
+    return work;
+  });
 }
 
 function memberThroughputs({ observation, partitions }: CapacityInput) {

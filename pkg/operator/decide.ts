@@ -3,7 +3,7 @@
 import { addPoint, ageOf, keyOf, type PartitionView, positionOf, viewPartition } from "./arrival.ts";
 import { type Enough, leastMembers } from "./bins.ts";
 import { blind } from "./blind.ts";
-import { learn, planningRate } from "./capacity.ts";
+import { busiestShare, learn, planningRate } from "./capacity.ts";
 import type {
   BlindObservation,
   Decision,
@@ -22,6 +22,8 @@ const SETTLE_MS = 15_000;
 const UNSETTLED_LIMIT_MS = 180_000;
 /** More than this share of the service rate in use asks for more replicas. */
 const BUSY = 0.9;
+/** The rate is learned from less than full replicas, whose overhead weighs more: one that says it is less busy than this has room. */
+const HAS_ROOM = 0.7;
 /** What a scale-down leaves in use at most. */
 const DOWN_UTILIZATION = 0.7;
 /** At least so long between a scale-down and the change before it, ms. */
@@ -62,6 +64,8 @@ interface Look {
   readonly settled: boolean;
   readonly up: Enough;
   readonly down: Enough;
+  /** Share of the busiest member's time, as it says; undefined = not known. */
+  readonly busy: number | undefined;
   readonly partitions: readonly PartitionView[];
   readonly memory: ScalerMemory;
   readonly view: ScalerView;
@@ -79,11 +83,13 @@ function see(spec: ScalerSpec, observation: Observation, before: ScalerMemory, n
   const assignedAtMs = assignment === before.assignment ? before.assignedAtMs : nowMs;
   const complete = group.state === "Stable" && group.members.length === replicas;
   const settled = complete && nowMs - assignedAtMs >= SETTLE_MS;
-  const capacity = learn({
+  const work = {
     spec: spec.capacity,
-    commitSeconds: spec.commitIntervalSeconds,
     observation,
     partitions: new Map(views.map((view) => [view.key, view])),
+  };
+  const capacity = learn({
+    ...work,
     rate: before.rate,
     best: before.best,
     seconds,
@@ -128,7 +134,7 @@ function see(spec: ScalerSpec, observation: Observation, before: ScalerMemory, n
     limited: up.limited,
     holding: judged.holdUntilMs !== undefined && nowMs < judged.holdUntilMs,
   };
-  return { nowMs, replicas, settled, up, down, partitions: views, memory: judged, view };
+  return { nowMs, replicas, settled, up, down, busy: busiestShare(work), partitions: views, memory: judged, view };
 }
 
 function totals(views: readonly PartitionView[]) {
@@ -178,7 +184,7 @@ function choose(spec: ScalerSpec, look: Look): Decision {
   if (!look.settled && waitedMs < UNSETTLED_LIMIT_MS) {
     return stay("unsettled", `${view.members} members for ${replicas} replicas, or partitions were dealt a moment ago`);
   }
-  const pressed = isPressed(spec, view);
+  const pressed = isPressed(spec, look);
   if (pressed !== undefined && look.up.replicas > replicas) return goUp(spec, look, pressed, stay);
   if (pressed === "lag" && memory.rate === undefined && replicas < Math.min(max, view.partitions)) {
     if (view.holding) return stay("ineffective", "the last scale-up brought nothing: waiting before another");
@@ -195,9 +201,9 @@ function choose(spec: ScalerSpec, look: Look): Decision {
 }
 
 /** Why more is needed, if it is. */
-function isPressed(spec: ScalerSpec, view: ScalerView): "utilization" | "lag" | undefined {
+function isPressed(spec: ScalerSpec, { view, busy }: Look): "utilization" | "lag" | undefined {
   if (view.lagSeconds > spec.objective.maxLagSeconds / 3) return "lag";
-  return (view.utilization ?? 0) > BUSY ? "utilization" : undefined;
+  return (view.utilization ?? 0) > BUSY && (busy ?? 1) > HAS_ROOM ? "utilization" : undefined;
 }
 
 type Stay = (reason: DecisionReason, message: string) => Decision;

@@ -19,7 +19,7 @@ import { waitFor } from "../harness/wait.ts";
 import { chartCrds, cluster, installCrds } from "../kube/control-plane/cluster.ts";
 import { differences, readDatabase } from "../oracle/compare.ts";
 import { dumpKafkaTopic } from "../oracle/dump.ts";
-import { foldLog } from "../oracle/fold.ts";
+import { foldLog, mergeFolds, type OracleResult } from "../oracle/fold.ts";
 import { drawLoop, type Mark } from "./chart.ts";
 import { runPods } from "./pods.ts";
 import { type Look, record, type Sample } from "./recorder.ts";
@@ -300,10 +300,18 @@ it("replicas follow the load, lag stays within the objective, and no event is lo
     const sent = await generator.end();
     const caughtUp = () => (samples.at(-1)?.lag ?? 1) === 0;
     await waitFor(caughtUp, { what: "everything to be applied", deadlineMs: 600_000 });
+    report();
     await judge(samples, marks, sent);
+  } catch (error) {
+    report();
+    throw error;
   } finally {
     stop.abort();
     await recording;
+  }
+
+  /** What was seen, as a file and as a picture: before it is judged, which takes long. */
+  function report(): void {
     mkdirSync(".reports", { recursive: true });
     const logs = operators.map((operator) => operator.logs());
     writeFileSync(
@@ -315,9 +323,12 @@ it("replicas follow the load, lag stays within the objective, and no event is lo
   }
 
   async function judge(seen: readonly Sample[], done: readonly Mark[], sent: number): Promise<void> {
-    const oracle = foldLog(await dumpKafkaTopic({ brokers: [broker], topic: TOPIC, deadlineMs: 900_000 }), {
-      partitions: PARTITIONS,
-    });
+    const folds: OracleResult[] = [];
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const records = await dumpKafkaTopic({ brokers: [broker], topic: TOPIC, partition, deadlineMs: 600_000 });
+      folds.push(foldLog(records, { partitions: PARTITIONS }));
+    }
+    const oracle = mergeFolds(folds);
     const found = differences(oracle, await readDatabase(pool));
     const summary = summarise(seen);
     console.log(

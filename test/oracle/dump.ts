@@ -10,6 +10,8 @@ import type { DumpedRecord } from "./types.ts";
 export interface DumpSource {
   readonly brokers: readonly string[];
   readonly topic: string;
+  /** This one alone: a long log does not fit in memory as a whole. */
+  readonly partition?: number;
   /** Default 120,000. */
   readonly deadlineMs?: number;
 }
@@ -30,6 +32,7 @@ const ZSTD = { compress: (encoder: { buffer: Buffer }) => compress(encoder.buffe
 export async function dumpKafkaTopic({
   brokers,
   topic,
+  partition,
   deadlineMs = DEADLINE_MS,
 }: DumpSource): Promise<DumpedRecord[]> {
   CompressionCodecs[CompressionTypes.ZSTD] = () => ZSTD;
@@ -40,12 +43,14 @@ export async function dumpKafkaTopic({
     retry: RETRY,
   });
   const untilMs = Date.now() + deadlineMs;
-  const ends = await endsOf(kafka, topic, untilMs);
+  const all = await endsOf(kafka, topic, untilMs);
+  const ends = partition === undefined ? all : new Map([...all].filter(([each]) => each === partition));
   if (ends.size === 0) return [];
+  const others = [...all.keys()].filter((each) => !ends.has(each));
   const consumer = kafka.consumer({ groupId: `oracle-${randomUUID()}`, maxWaitTimeInMs: 200, retry: RETRY });
   try {
     await consumer.connect();
-    const dump = await readUpTo(consumer, topic, ends, untilMs);
+    const dump = await readUpTo(consumer, { topic, partitions: others }, ends, untilMs);
     return dump.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
   } finally {
     await consumer.disconnect();
@@ -71,13 +76,14 @@ async function endsOf(kafka: KafkaClient, topic: string, untilMs: number): Promi
   }
 }
 
-/** Reads until every partition of `ends` was read up to its end. */
+/** Reads until every partition of `ends` was read up to its end; `others` are not read. */
 async function readUpTo(
   consumer: Consumer,
-  topic: string,
+  others: { readonly topic: string; readonly partitions: number[] },
   ends: ReadonlyMap<number, number>,
   untilMs: number,
 ): Promise<DumpedRecord[]> {
+  const { topic } = others;
   const records = new Map<string, DumpedRecord>();
   const left = new Map(ends);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -101,6 +107,7 @@ async function readUpTo(
       await heartbeat();
     };
     await consumer.run({ autoCommit: false, eachBatch });
+    if (others.partitions.length > 0) consumer.pause([others]);
     await promise;
     return [...records.values()];
   } finally {

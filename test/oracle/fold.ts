@@ -42,16 +42,17 @@ const MINUTE = 60_000;
  * within a partition an offset below one that was seen is skipped (D8).
  */
 export function foldLog(dump: readonly DumpedRecord[], options: OracleOptions): OracleResult {
+  const partitions = Map.groupBy(dump, (record) => record.partition);
+  return mergeFolds([...partitions].map(([partition, records]) => foldPartition(partition, records, options)));
+}
+
+/** One partition's part of it: a device is at home in one only, so the parts know nothing of each other. */
+function foldPartition(partition: number, records: readonly DumpedRecord[], options: OracleOptions): OracleResult {
   const counts: OracleCounts = { late: 0, badTs: 0, quarantined: 0, away: 0, movedTwice: 0, repeated: 0 };
   const devices = new Map<string, Reading[]>();
   const deadLetters: DeadLetter[] = [];
-  const nextOffsets = new Map<number, number>();
-  for (const [partition, records] of Map.groupBy(dump, (record) => record.partition)) {
-    const log = withLogTimes(records);
-    nextOffsets.set(partition, (log.at(-1)?.record.offset ?? -1) + 1);
-    layOut(log, options, { counts, devices, deadLetters });
-  }
-
+  const log = withLogTimes(records);
+  layOut(log, options, { counts, devices, deadLetters });
   const tickets: OracleTicket[] = [];
   const history: HistoryRow[] = [];
   for (const [device, readings] of devices) {
@@ -66,12 +67,25 @@ export function foldLog(dump: readonly DumpedRecord[], options: OracleOptions): 
     }
   }
   counts.quarantined = deadLetters.length;
+  const nextOffsets = new Map([[partition, (log.at(-1)?.record.offset ?? -1) + 1]]);
+  return { tickets, history, deadLetters, counts, nextOffsets, ticketCounts: countTickets(tickets) };
+}
+
+/** The fold of a log whose partitions were folded apart. */
+export function mergeFolds(folds: readonly OracleResult[]): OracleResult {
+  const counts: OracleCounts = { late: 0, badTs: 0, quarantined: 0, away: 0, movedTwice: 0, repeated: 0 };
+  for (const fold of folds) {
+    for (const name of Object.keys(counts) as (keyof OracleCounts)[]) counts[name] += fold.counts[name];
+  }
+  const tickets = folds.flatMap((fold) => fold.tickets);
   return {
     tickets: tickets.sort((a, b) => order(a.rule, b.rule) || order(a.device, b.device) || a.seq - b.seq),
-    history,
-    deadLetters: deadLetters.sort((a, b) => a.partition - b.partition || a.offset - b.offset),
+    history: folds.flatMap((fold) => fold.history),
+    deadLetters: folds
+      .flatMap((fold) => fold.deadLetters)
+      .sort((a, b) => a.partition - b.partition || a.offset - b.offset),
     counts,
-    nextOffsets,
+    nextOffsets: new Map(folds.flatMap((fold) => [...fold.nextOffsets])),
     ticketCounts: countTickets(tickets),
   };
 }
