@@ -42,8 +42,11 @@ export function positionOf({ committed, start, end }: PartitionObservation): num
 export function viewPartition(
   seen: PartitionObservation,
   before: PartitionMemory | undefined,
-  seconds: number,
-  commitSeconds: number,
+  {
+    seconds,
+    nowMs,
+    commitSeconds,
+  }: { readonly seconds: number; readonly nowMs: number; readonly commitSeconds: number },
 ): PartitionView {
   const key = keyOf(seen);
   const committed = positionOf(seen);
@@ -56,15 +59,26 @@ export function viewPartition(
   const arrival = Math.max(0, fast, slow);
   // A lag of one record for ever (a transaction's marker, an offset that is never committed) is no work.
   const backlog = Math.max(0, lag - 1 - arrival * (commitSeconds + COMMIT_JITTER_S));
-  const moved = known && committed >= before.committed;
-  const throughput = moved ? (committed - before.committed) / seconds : undefined;
+  // What has expired was worked on by nobody: only what is committed counts, from where the log began to be worked on.
+  const done = (seen.committed ?? committed) - (before?.committed ?? 0);
+  const throughput = known && committed >= before.committed ? Math.max(0, done) / seconds : undefined;
+  const still = backlog > 0 && throughput === 0;
+  const stillSinceMs = still ? (before?.stillSinceMs ?? nowMs - seconds * 1000) : undefined;
   return {
     key,
     lag,
     arrival,
     backlog,
     throughput,
-    memory: { key, committed, end: seen.end, fast, slow, done: doneOf(throughput, before?.done ?? -1, seconds) },
+    memory: {
+      key,
+      committed,
+      end: seen.end,
+      fast,
+      slow,
+      done: doneOf(throughput, before?.done ?? -1, seconds),
+      ...(still && { stillSinceMs }),
+    },
   };
 }
 

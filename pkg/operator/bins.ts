@@ -3,34 +3,59 @@
 /** What a partition asks of its member, records/s. */
 export type Load = number;
 
+/** What a member may have to do, records/s, when it is planned for: less than its rate by what is to be kept in hand. */
+export interface Room {
+  /** Sum of the loads of one member. */
+  readonly planned: number;
+  /** As much as a member can bear whose biggest partition leaves it no choice: >= planned. */
+  readonly utmost: number;
+}
+
 export interface Enough {
   readonly replicas: number;
   /** More than `max` would be needed. */
   readonly limited: boolean;
 }
 
-/** Of the rate, that a partition which is too much for anybody may share: less is not worth a replica. */
+/** Of the plan, that a partition which is too much for anybody may share: less is not worth a replica. */
 const SHARED = 0.02;
+/** Of the plan, that the others of a member may have beside a partition that nearly fills it, up to the utmost. */
+const BESIDE = 0.1;
 
 /**
- * The least number of members, from `min` to `max`, of which each has at most `rate` to do; more members than partitions
- * never help. A partition that alone is above the rate gets at least 98 % of a member, which is as good as its own.
+ * The least number of members, from `min` to `max`, of which each has at most its room to do; more members than partitions
+ * never help. A partition that alone is above the room gets at least 98 % of a member, which is as good as its own.
  * Never falls when a load rises.
  */
-export function leastMembers(loads: readonly Load[], rate: number, min: number, max: number): Enough {
+export function leastMembers(loads: readonly Load[], room: Room, min: number, max: number): Enough {
   const most = Math.max(min, Math.min(max, loads.length));
   for (let n = min; n <= most; n++) {
-    if (isEnough(loads, rate, Math.max(1, n))) return { replicas: n, limited: false };
+    if (isEnough(loads, room, Math.max(1, n))) return { replicas: n, limited: false };
   }
   return { replicas: most, limited: most < loads.length };
 }
 
-function isEnough(loads: readonly Load[], rate: number, members: number): boolean {
-  for (let member = 0; member < members; member++) {
+/** Whether so many members carry it. Of more members some may be fuller: round-robin may put two big partitions together. */
+export function isEnough(loads: readonly Load[], { planned, utmost }: Room, members: number): boolean {
+  for (let member = 0; member < Math.min(members, loads.length); member++) {
     const { sum, biggest } = dealtTo(loads, member, members);
-    if (sum > rate && sum - biggest > SHARED * rate) return false;
+    // Falls, or stays, as the biggest grows.
+    const beside = Math.max(planned - biggest, Math.min(BESIDE * planned, utmost - biggest), SHARED * planned);
+    if (sum - biggest > beside) return false;
   }
   return true;
+}
+
+/** What the fullest of so many members has to do, records/s. */
+export function fullest(loads: readonly Load[], members: number): Load {
+  let most = 0;
+  for (let member = 0; member < members; member++) most = Math.max(most, dealtTo(loads, member, members).sum);
+  return most;
+}
+
+/** How many partitions the member of a partition has, itself included. */
+export function shareOf(partition: number, partitions: number, members: number): number {
+  return members > 0 ? Math.ceil((partitions - (partition % members)) / members) : partitions;
 }
 
 /**

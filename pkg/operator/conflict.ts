@@ -14,7 +14,7 @@ export interface TargetMemory {
   /** The number that was about to be written when this was stored: found there, it is ours. */
   readonly intended?: number;
   readonly foreign?: ForeignWrite;
-  /** Foreign writes, each within an hour of the one before. */
+  /** Foreign writes, each within an hour of the end of what was held for the one before, and that end. */
   readonly foreignCount?: number;
   readonly foreignAtMs?: number;
 }
@@ -95,7 +95,7 @@ function judgeForeign(
   const noticed = { replicas: target.replicas, manager, untilMs: nowMs + holdMs, generation };
   const { uid, replicas } = memory;
   return {
-    memory: { uid, replicas, foreign: noticed, foreignCount: before + 1, foreignAtMs: nowMs },
+    memory: { uid, replicas, foreign: noticed, foreignCount: before + 1, foreignAtMs: noticed.untilMs },
     conflict: foreignConflict(noticed),
   };
 }

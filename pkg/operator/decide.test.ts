@@ -22,6 +22,10 @@ class Group {
   members: number;
   arrival: number[];
   perMember = 1000;
+  /** Pods that never start. */
+  pending = 0;
+  /** Partitions whose next record cannot be worked on. */
+  stuck: readonly number[] = [];
   /** What each partition says of its last commit: ms for the commit, and for each record. */
   costs: { readonly commitMs: number; readonly recordMs: number } | undefined;
   state: Observation["group"]["state"] = "Stable";
@@ -76,6 +80,7 @@ class Group {
     for (let member = 0; member < this.members; member++) {
       let budget = this.perMember * (STEP_MS / 1000);
       for (let p = member; p < this.#ends.length; p += this.members) {
+        if (this.stuck.includes(p)) continue;
         const n = Math.min(budget, (this.#ends[p] ?? 0) - (this.#committed[p] ?? 0));
         this.#committed[p] = (this.#committed[p] ?? 0) + n;
         budget -= n;
@@ -85,7 +90,7 @@ class Group {
     this.memory = result.memory;
     this.view = result.view ?? this.view;
     this.replicas = result.decision.replicas;
-    this.members = this.replicas;
+    this.members = this.replicas - this.pending;
     this.decisions.push(result.decision);
     return result.decision;
   }
@@ -175,6 +180,108 @@ describe("the decision", () => {
       expect(group.look(unsettled())).toMatchObject({ direction: "none", reason: "unsettled" });
     const later = Array.from({ length: 10 }, () => group.look(unsettled()));
     expect(later.some(({ direction }) => direction === "up")).toBe(true);
+  });
+
+  test("a pod that never starts keeps nobody from going down, nor from learning, for ever", () => {
+    const group = new Group(new Array(24).fill(8), 8, { ...SPEC, maxReplicas: 24 });
+    group.pending = 1;
+    group.members = 7;
+    group.looks(90);
+    expect(group.replicas).toBeLessThan(8);
+  });
+
+  test("while members are missing a group grows by one step in three minutes, not in every look", () => {
+    const group = new Group(new Array(24).fill(300), 3, { ...SPEC, maxReplicas: 24 });
+    group.perMember = 1000;
+    const decisions: Decision[] = [];
+    for (let i = 0; i < 60; i++) {
+      group.pending = group.replicas - 3;
+      decisions.push(group.look());
+    }
+    const ups = decisions.flatMap(({ direction }, i) => (direction === "up" ? [i] : []));
+    expect(ups.length).toBeGreaterThan(0);
+    for (const [i, up] of ups.slice(1).entries()) expect(up - (ups[i] ?? 0)).toBeGreaterThanOrEqual(18);
+  });
+
+  test("exploring adds one and waits to see what it brings", () => {
+    const capacity = { mode: "Auto", initialPerReplica: undefined } as const;
+    const group = new Group(new Array(24).fill(50), 3, { ...SPEC, maxReplicas: 24, capacity });
+    group.perMember = 300;
+    group.pending = 1;
+    group.members = 2;
+    for (let i = 0; i < 60; i++) {
+      group.look();
+      // None of those that are added ever starts.
+      group.members = 2;
+      group.pending = group.replicas - 2;
+    }
+    expect(group.replicas).toBeLessThan(12);
+  });
+
+  test("a partition that nearly fills a replica costs a few, not as many as there are partitions", () => {
+    const arrival = Array.from({ length: 24 }, (_, p) => (p === 0 ? 72 : 2.1));
+    const group = new Group(arrival, 24, { ...SPEC, maxReplicas: 24 });
+    group.perMember = 100;
+    group.looks(200);
+    expect(group.replicas).toBeLessThanOrEqual(8);
+    expect(group.decisions.filter(({ direction }) => direction === "up")).toEqual([]);
+  });
+
+  test("a step does not end at a number of members that puts two big partitions together", () => {
+    const arrival = Array.from({ length: 24 }, (_, p) => (p % 12 === 0 ? 60 : 2));
+    const group = new Group(arrival, 20, { ...SPEC, maxReplicas: 24 });
+    group.perMember = 100;
+    for (let i = 0; i < 200; i++) {
+      group.look();
+      expect(group.view?.utilization).toBeLessThan(0.95);
+    }
+    expect(group.replicas).toBeLessThan(12);
+  });
+
+  test("a scale-up that relieves no waiting partition is no proof that more do not help", () => {
+    const spec = { ...SPEC, maxReplicas: 24, capacity: { mode: "Auto", initialPerReplica: 1000 } } as const;
+    const group = new Group(new Array(24).fill(400), 12, spec);
+    group.looks(30);
+    group.arrival = group.arrival.map(() => 520);
+    group.looks(40);
+    expect(group.replicas).toBe(24);
+    expect(group.decisions.some(({ reason }) => reason === "ineffective")).toBe(false);
+  });
+
+  test("a partition that does not move asks for no replica, and is told", () => {
+    const capacity = { mode: "Auto", initialPerReplica: 1000 } as const;
+    const group = new Group(new Array(24).fill(50), 2, { ...SPEC, maxReplicas: 24, capacity });
+    group.stuck = [0];
+    group.looks(360);
+    expect(group.replicas).toBeLessThanOrEqual(3);
+    expect(group.view).toMatchObject({ stuckPartitions: 1 });
+    expect(group.view?.lagSeconds).toBeGreaterThan(1000);
+    expect(group.decisions.at(-1)?.message).toContain("1 partitions where records wait and none is committed");
+  });
+
+  test("a window that was asked for is kept, however long", () => {
+    const behavior = { ...SPEC.behavior, scaleDownWindowSeconds: 3600 };
+    const group = new Group(new Array(12).fill(10), 6, { ...SPEC, behavior });
+    const decisions = group.looks(400);
+    expect(decisions.findIndex(({ direction }) => direction === "down") * STEP_MS).toBeGreaterThanOrEqual(3_590_000);
+  });
+
+  test("a clock that is set back costs what is known of times, not sight", () => {
+    const group = new Group(new Array(12).fill(50), 1);
+    group.perMember = 100;
+    group.looks(10);
+    group.nowMs -= 3_600_000;
+    group.looks(24);
+    expect(group.replicas).toBe(12);
+  });
+
+  test("fewer than minReplicas are brought back although the source cannot be seen", () => {
+    const group = new Group([1], 1, { ...SPEC, minReplicas: 3 });
+    expect(group.look({ blind: "away", replicas: 1 })).toMatchObject({
+      direction: "up",
+      replicas: 3,
+      reason: "bounds",
+    });
   });
 
   test("one partition above a replica's rate is said to bound the group instead of costing replicas", () => {

@@ -108,6 +108,8 @@ export interface ScalerView {
   readonly partitionBound: boolean;
   /** More than maxReplicas would be needed. */
   readonly limited: boolean;
+  /** Partitions where records wait and none was committed for a minute: they ask for no replica. */
+  readonly stuckPartitions: number;
   /** A scale-up brought nothing: no further one for a while. */
   readonly holding: boolean;
 }

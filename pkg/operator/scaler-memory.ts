@@ -16,6 +16,8 @@ export interface PartitionMemory {
   readonly slow: number;
   /** Records/s that were committed, averaged over about 20 s. */
   readonly done: number;
+  /** Records wait and none was committed: since when. */
+  readonly stillSinceMs?: number | undefined;
 }
 
 /** A scale-up whose effect is still to be seen. */

@@ -3,7 +3,7 @@
 import type { ScalerSpec } from "./model.ts";
 import type { ScalerMemory } from "./scaler-memory.ts";
 
-/** However often it doubles. */
+/** However often it doubles, unless more was asked for. */
 const LONGEST_WINDOW_MS = 1_800_000;
 /** An up within so many windows after a down was too early a down. */
 const REGRET_WINDOWS = 2;
@@ -11,7 +11,11 @@ const REGRET_WINDOWS = 2;
 /** How long fewer replicas must have been enough now, ms. A doubled window halves after each such time without regret. */
 export function windowMs(memory: ScalerMemory, spec: ScalerSpec, nowMs: number): number {
   const asked = spec.behavior.scaleDownWindowSeconds * 1000;
-  return Math.min(LONGEST_WINDOW_MS, asked * factorAt(memory, asked, nowMs));
+  return Math.min(longestOf(spec), asked * factorAt(memory, asked, nowMs));
+}
+
+function longestOf({ behavior }: ScalerSpec): number {
+  return Math.max(LONGEST_WINDOW_MS, behavior.scaleDownWindowSeconds * 1000);
 }
 
 function factorAt({ windowFactor, factorAtMs }: ScalerMemory, asked: number, nowMs: number): number {
@@ -20,8 +24,16 @@ function factorAt({ windowFactor, factorAtMs }: ScalerMemory, asked: number, now
 }
 
 /** With how many replicas are enough at this look; of the past only what may still be the greatest of its window is kept. */
-export function remember(memory: ScalerMemory, gap: boolean, n: number, nowMs: number): ScalerMemory {
-  const kept = (gap ? [] : memory.enough).filter((e) => e.n > n && nowMs - e.atMs <= LONGEST_WINDOW_MS);
+export function remember(
+  memory: ScalerMemory,
+  {
+    spec,
+    gap,
+    n,
+    nowMs,
+  }: { readonly spec: ScalerSpec; readonly gap: boolean; readonly n: number; readonly nowMs: number },
+): ScalerMemory {
+  const kept = (gap ? [] : memory.enough).filter((e) => e.n > n && nowMs - e.atMs <= longestOf(spec));
   return { ...memory, enough: [...kept, { atMs: nowMs, n }] };
 }
 
@@ -33,7 +45,7 @@ export function afterChange(memory: ScalerMemory, before: ScalerMemory, spec: Sc
   const asked = spec.behavior.scaleDownWindowSeconds * 1000;
   const factor = factorAt(memory, asked, nowMs);
   const regretted = memory.lastDownMs !== undefined && nowMs - memory.lastDownMs <= REGRET_WINDOWS * asked * factor;
-  const most = Math.max(1, LONGEST_WINDOW_MS / Math.max(1, asked));
+  const most = Math.max(1, longestOf(spec) / Math.max(1, asked));
   const done = before.partitions.map((partition) => Math.max(0, partition.done));
   const trial = { atMs: nowMs, from, to, before: done, arrival: before.arrival };
   return {
