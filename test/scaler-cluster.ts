@@ -33,6 +33,8 @@ export function storedScaler(name: string, spec: Record<string, unknown> = {}): 
 }
 
 export class MemoryCluster implements ScalerCluster {
+  /** What happens between the look at the replicas and their write. */
+  beforeWrite: () => void = () => {};
   readonly scalers = new Map<string, StoredScaler>();
   readonly events: { readonly event: ScalerEvent; readonly count: number }[] = [];
   /** Every write, oldest first. */
@@ -83,9 +85,15 @@ export class MemoryCluster implements ScalerCluster {
     return this.deployment;
   }
 
-  async scale(_name: string, { from, to }: { readonly from: number; readonly to: number }): Promise<void> {
+  async scale(
+    _name: string,
+    { from, to }: { readonly from: number; readonly to: number },
+    mayWrite: () => void = () => {},
+  ): Promise<void> {
     this.#mayFail("scale");
     if (this.deployment?.replicas !== from) throw new AlertCastError("conflict", `no longer ${from}`);
+    this.beforeWrite();
+    mayWrite();
     this.writes.push(`scale ${to}`);
     const writer = { manager: "alertcast-operator", ours: true };
     this.deployment = { ...this.deployment, replicas: to, readyReplicas: to, writer };

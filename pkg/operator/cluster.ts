@@ -39,8 +39,11 @@ export interface ScalerCluster {
   watch(listener: WatchListener, signal: AbortSignal): Promise<void>;
   /** undefined = there is no such Deployment. */
   target(name: string): Promise<Target | undefined>;
-  /** Writes spec.replicas through the scale subresource, if it still is `from`; `conflict` otherwise. */
-  scale(name: string, change: { readonly from: number; readonly to: number }): Promise<void>;
+  /**
+   * Writes spec.replicas through the scale subresource, if it still is `from`; `conflict` otherwise.
+   * @param mayWrite called right before each write; what it throws stops it
+   */
+  scale(name: string, change: { readonly from: number; readonly to: number }, mayWrite?: () => void): Promise<void>;
   /** Names of the HorizontalPodAutoscalers that scale this Deployment. */
   autoscalersOf(name: string): Promise<readonly string[]>;
   /** Replaces the fields that are given; null removes one. */

@@ -55,14 +55,14 @@ test("one who writes again and again is waited for longer each time, up to an ho
   let memory = base(3);
   let minute = 0;
   const holds: number[] = [];
-  for (let n = 0; n < 6; n++) {
+  for (let n = 0; n < 7; n++) {
     const began = minute;
     let judged = judgeTarget(memory, target(10 + n), ALONE, at(minute));
     while (judged.conflict !== undefined) judged = judgeTarget(judged.memory, target(10 + n), ALONE, at(++minute));
     holds.push(minute - began);
     memory = judged.memory;
   }
-  expect(holds).toEqual([5, 10, 20, 40, 60, 60]);
+  expect(holds).toEqual([5, 10, 20, 40, 60, 60, 60]);
   const quiet = judgeTarget(memory, target(99), ALONE, at(minute + 121));
   expect(judgeTarget(quiet.memory, target(99), ALONE, at(minute + 126)).conflict).toBeUndefined();
 });

@@ -14,7 +14,8 @@ export function fenced(cluster: ScalerCluster, held: () => boolean): ScalerClust
     servedFields: () => cluster.servedFields(),
     async scale(name, change) {
       check();
-      await cluster.scale(name, change);
+      // It may read and try again for a while before it writes.
+      await cluster.scale(name, change, check);
     },
     async patchStatus(scaler, status) {
       check();

@@ -39,7 +39,7 @@ export function kubeCluster({ config, namespace, instance }: KubeClusterOptions)
       const found = await orUndefined(call(what, (o) => apps.readNamespacedDeployment({ name, namespace }, o)));
       return found === undefined ? undefined : targetOf(found);
     },
-    scale: (name, change) => scale(apps, namespace, name, change),
+    scale: (name, change, mayWrite = () => {}) => scale(apps, { name, namespace }, change, mayWrite),
     async autoscalersOf(name) {
       const list = await call("list HorizontalPodAutoscalers", (o) =>
         autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace }, o),
@@ -75,9 +75,9 @@ async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
 
 async function scale(
   apps: AppsV1Api,
-  namespace: string,
-  name: string,
+  { name, namespace }: { readonly name: string; readonly namespace: string },
   { from, to }: { readonly from: number; readonly to: number },
+  mayWrite: () => void,
 ): Promise<void> {
   for (let n = 1; ; n++) {
     const now = await call(`read the scale of ${name}`, (o) =>
@@ -86,6 +86,7 @@ async function scale(
     const replicas = now.spec?.replicas ?? 0;
     if (replicas !== from) throw new AlertCastError("conflict", `${name} has ${replicas} replicas, no longer ${from}`);
     const body = { metadata: { resourceVersion: now.metadata?.resourceVersion }, spec: { replicas: to } };
+    mayWrite();
     try {
       await call(`scale ${name}`, (o) =>
         apps.patchNamespacedDeploymentScale({ name, namespace, body, fieldManager: MANAGER }, asMergePatch(o)),

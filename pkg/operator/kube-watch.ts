@@ -17,6 +17,8 @@ export interface WatchDeps {
   readonly config: KubeConfig;
   readonly custom: CustomObjectsApi;
   readonly namespace: string;
+  /** How long a watch may take to begin, ms; default 10 s. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** See ScalerCluster.watch. The client ends a watch that was silent for 30 s; that is a relist like any other. */
@@ -52,19 +54,22 @@ async function listScalers({ custom, namespace }: WatchDeps) {
 
 /** Resolves when the watch has ended in an orderly way, or `signal` aborts. */
 async function follow(
-  { config, namespace }: WatchDeps,
+  { config, namespace, connectTimeoutMs = CONNECT_TIMEOUT_MS }: WatchDeps,
   resourceVersion: string,
   known: Map<string, unknown>,
   listener: WatchListener,
   signal: AbortSignal,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let over = false;
   const path = `/apis/${API.group}/${API.version}/namespaces/${namespace}/${API.plural}`;
   const query = { resourceVersion, timeoutSeconds: RELIST_SECONDS, allowWatchBookmarks: true };
   const started = new Watch(config).watch(
     path,
     query,
     (phase, object: unknown) => {
+      // One that begins late, or ends late, would tell of a list that is no longer ours.
+      if (over) return;
       // The client swallows what is thrown in here: it has to come out by the promise.
       try {
         take(phase, object, known, listener);
@@ -75,7 +80,17 @@ async function follow(
     (error: unknown) => (error === null || isTimeout(error) ? resolve() : reject(error)),
   );
   promise.catch(() => undefined); // it may end before we wait for it below
-  const request = await within(started, CONNECT_TIMEOUT_MS, "the start of the watch");
+  let request: AbortController;
+  try {
+    request = await within(started, connectTimeoutMs, "the start of the watch");
+  } catch (error) {
+    over = true;
+    started.then(
+      (late) => late.abort(),
+      () => undefined, // it failed by itself
+    );
+    throw error;
+  }
   const stop = () => {
     request.abort();
     resolve();
@@ -87,6 +102,7 @@ async function follow(
   try {
     await promise;
   } finally {
+    over = true;
     clearTimeout(late);
     signal.removeEventListener("abort", stop);
     request.abort();

@@ -173,6 +173,41 @@ test("a write that the API server did not take is tried again", async () => {
   expect(world.replicas).toBeGreaterThan(2);
 });
 
+test("a write that the API server refuses is told, and no longer said once it is taken", async () => {
+  const world = new World({ replicas: 2, arrival: 100, busy: 0.99 });
+  world.cluster.failures.set("scale", new AlertCastError("invalid", "forbidden: deployments/scale"));
+  await world.look(30);
+  expect(world.replicas).toBe(2);
+  expect(world.reasons()).toContain("ScaleRefused");
+  expect(world.condition("Ready").status).toBe("True");
+  expect(world.condition("ScalingLimited")).toMatchObject({
+    status: "True",
+    reason: "WriteRefused",
+    message: expect.stringContaining("forbidden: deployments/scale"),
+  });
+  const since = world.condition("ScalingLimited").lastTransitionTime;
+  await world.look();
+  expect(world.condition("ScalingLimited").lastTransitionTime).toBe(since);
+  world.cluster.failures.clear();
+  await world.look(2);
+  expect(world.replicas).toBeGreaterThan(2);
+  expect(world.condition("ScalingLimited").reason).not.toBe("WriteRefused");
+});
+
+test("the Lease is looked at again right before the write, however long it took to come there", async () => {
+  const world = new World({ replicas: 2, arrival: 100, busy: 0.99 });
+  const { cluster } = world;
+  const change = { from: 2, to: 3 };
+  cluster.beforeWrite = () => {
+    world.held = false;
+  };
+  const error = await fenced(cluster, () => world.held)
+    .scale("processor", change)
+    .catch((thrown: unknown) => thrown);
+  expect(hasCode(error, "fenced")).toBe(true);
+  expect(world.replicas).toBe(2);
+});
+
 test("without the Lease nothing at all is written", async () => {
   const world = new World({ replicas: 2, arrival: 100, busy: 0.99 });
   world.held = false;

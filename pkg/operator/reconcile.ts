@@ -44,6 +44,8 @@ export interface ScalerState {
   readonly topics: string;
   readonly target: TargetMemory | undefined;
   readonly lastScaleTime: string | undefined;
+  /** The API server refused the last write of replicas, and why. */
+  readonly refused?: string | undefined;
 }
 
 /** As the status has it: what a predecessor, or this process before it was restarted, has left. */
@@ -87,9 +89,10 @@ export async function reconcile(
   const rivals = { autoscalers, lagScaler: rival };
   const judgement = judge(scaler, state, target, rivals, nowMs);
   deps.metrics.decided(scaler.name, outcome.decision, outcome.view, nowMs);
-  const at: Look = { scaler, target, seen, outcome, conflict: judgement.conflict, nowMs };
+  const refused = outcome.decision.replicas === target.replicas ? undefined : state.refused;
+  const at: Look = { scaler, target, seen, outcome, conflict: judgement.conflict, refused, nowMs };
   const conditions = mergeConditions(state.conditions, conditionsNow(at), scaler.generation, nowMs);
-  const before = { ...state, conditions, target: judgement.memory };
+  const before = { ...state, conditions, target: judgement.memory, refused };
   await tellTransitions(at, state.conditions, conditions, deps);
   const { state: acted, replicas } = await act(at, before, deps);
   await deps.cluster.patchStatus(scaler, statusOfLook(at, acted, replicas));
@@ -102,6 +105,8 @@ interface Look {
   readonly seen: Observation | BlindObservation;
   readonly outcome: Outcome<ScalerMemory>;
   readonly conflict: Conflict | undefined;
+  /** Why the same write was refused at the last look. */
+  readonly refused: string | undefined;
   readonly nowMs: number;
 }
 
@@ -128,17 +133,28 @@ function judge(scaler: LagScaler, state: ScalerState, target: Target, rivals: Ri
   return judgeTarget(memory, target, rivals, { generation: scaler.generation, nowMs });
 }
 
-function conditionsNow({ scaler, seen, outcome, conflict }: Look): Partial<Record<ConditionType, ConditionNow>> {
+function conditionsNow({
+  scaler,
+  seen,
+  outcome,
+  conflict,
+  refused,
+}: Look): Partial<Record<ConditionType, ConditionNow>> {
   const ready = scaler.mode === "Active" ? "the spec is accepted and the target found" : "decides, and writes nothing";
   return {
     Ready: is(true, scaler.mode === "Active" ? "Active" : scaler.mode, ready),
     ...(outcome.view === undefined
       ? { SourceReachable: is(false, "SourceUnreachable", "blind" in seen ? seen.blind : "nothing was seen") }
       : conditionsOf(outcome.view, scaler.spec.maxReplicas)),
+    ...(refused !== undefined && { ScalingLimited: writeRefused(refused) }),
     Conflicted: conflict
       ? is(true, conflict.reason, conflict.message)
       : is(false, "SoleWriter", "nobody else sets the replicas"),
   };
+}
+
+function writeRefused(why: string): ConditionNow {
+  return is(true, "WriteRefused", `the API server refuses to have the replicas written: ${why}`);
 }
 
 /** Scales when that is decided and allowed. */
@@ -162,14 +178,19 @@ async function act(
     if (!(error instanceof AlertCastError) || error.code === "fenced") throw error;
     // It may have been written all the same.
     deps.logger.warn({ scaler: scaler.name, err: error }, "replicas not written");
-    return { state: intent, replicas };
+    if (error.code !== "invalid") return { state: intent, replicas };
+    const limited = { ScalingLimited: writeRefused(error.message) };
+    await deps.events.tell(event(scaler, "Warning", "ScaleRefused", "Scale", limited.ScalingLimited.message));
+    const conditions = mergeConditions(intent.conditions, limited, scaler.generation, nowMs);
+    return { state: { ...intent, conditions, refused: error.message }, replicas };
   }
   const change = { from: target.replicas, to: decision.replicas, reason: decision.reason };
   deps.logger.info({ scaler: scaler.name, ...change }, "scaled");
   const reason = decision.direction === "up" ? "ScaledUp" : "ScaledDown";
   await deps.events.tell(event(scaler, "Normal", reason, "Scale", decision.message));
   const known = { ...base, replicas: decision.replicas };
-  return { state: { ...before, memory, target: known, lastScaleTime: rfc3339(nowMs) }, replicas: decision.replicas };
+  const scaled = { ...before, memory, target: known, lastScaleTime: rfc3339(nowMs), refused: undefined };
+  return { state: scaled, replicas: decision.replicas };
 }
 
 async function tellTransitions(

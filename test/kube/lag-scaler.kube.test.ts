@@ -56,6 +56,11 @@ describe("LagScaler", () => {
     ["a broker without a port", { kafka: { brokers: ["kafka"], groupId: "g", topics: ["t"] } }, "brokers"],
     ["no topic", { kafka: { brokers: ["k:1"], groupId: "g", topics: [] } }, "topics"],
     ["a topic twice", { kafka: { brokers: ["k:1"], groupId: "g", topics: ["t", "t"] } }, "topics"],
+    [
+      "commits that are rarer than looks",
+      { kafka: { brokers: ["k:1"], groupId: "g", topics: ["t"], commitIntervalSeconds: 11 } },
+      "commitIntervalSeconds",
+    ],
     ["no target", { targetRef: {} }, "targetRef.name"],
     ["a misspelt field", { maxReplica: 4 }, "maxReplica"],
   ])("%s is refused, saying so", async (_, spec, words) => {
