@@ -19,7 +19,7 @@ const known = (end: number, committed: number, rate = 0): PartitionMemory => ({
   slow: rate,
   done: rate,
 });
-const after = (seconds: number, commitSeconds = 1) => ({ seconds, commitSeconds, nowMs: 1_000_000 });
+const elapsed = (seconds: number, commitSeconds = 1) => ({ seconds, commitSeconds, nowMs: 1_000_000 });
 
 describe("where the group is", () => {
   test("is the log's start when nothing is committed, or what was committed has expired", () => {
@@ -29,7 +29,7 @@ describe("where the group is", () => {
   });
 
   test("is never beyond the end: a topic that was made anew has no negative lag", () => {
-    expect(viewPartition(seen(5, 1000), known(1000, 1000), after(10, 1))).toMatchObject({
+    expect(viewPartition(seen(5, 1000), known(1000, 1000), elapsed(10, 1))).toMatchObject({
       lag: 0,
       arrival: 0,
       backlog: 0,
@@ -39,47 +39,47 @@ describe("where the group is", () => {
 
 describe("a partition's arrival", () => {
   test("is what came over the time that has really passed", () => {
-    const first = viewPartition(seen(5000, 0), { ...known(2000, 0), fast: -1, slow: -1 }, after(30, 1));
+    const first = viewPartition(seen(5000, 0), { ...known(2000, 0), fast: -1, slow: -1 }, elapsed(30, 1));
     expect(first.arrival).toBe(100);
   });
 
   test("follows a burst at once and forgets it slowly", () => {
-    const burst = viewPartition(seen(11_000, 11_000), known(1000, 1000), after(10, 1));
+    const burst = viewPartition(seen(11_000, 11_000), known(1000, 1000), elapsed(10, 1));
     expect(burst.arrival).toBeCloseTo(1000 * (1 - Math.exp(-10 / 20)), 6);
-    const later = viewPartition(seen(11_000, 11_000), known(11_000, 11_000, 100), after(60, 1));
+    const later = viewPartition(seen(11_000, 11_000), known(11_000, 11_000, 100), elapsed(60, 1));
     expect(later.arrival).toBeCloseTo(100 * Math.exp(-60 / 180), 6);
   });
 
   test("of a topic that was made anew begins anew", () => {
-    const view = viewPartition(seen(50, 0), known(10_000, 10_000, 70), after(10, 1));
+    const view = viewPartition(seen(50, 0), known(10_000, 10_000, 70), elapsed(10, 1));
     expect(view).toMatchObject({ arrival: 0, throughput: undefined, memory: { fast: -1, slow: -1, done: -1 } });
   });
 });
 
 describe("what was committed of a partition", () => {
   test("is not what has expired before anybody worked on it", () => {
-    const expired = viewPartition(seen(500_000, 1000, 400_000), known(490_000, 1000), after(10));
+    const expired = viewPartition(seen(500_000, 1000, 400_000), known(490_000, 1000), elapsed(10));
     expect(expired).toMatchObject({ throughput: 0, lag: 100_000 });
-    const resumed = viewPartition(seen(510_000, 405_000, 400_000), expired.memory, after(10));
+    const resumed = viewPartition(seen(510_000, 405_000, 400_000), expired.memory, elapsed(10));
     expect(resumed.throughput).toBe(500);
   });
 
   test("stands still since the look at which records waited and none was committed, until one is", () => {
-    const still = viewPartition(seen(2000, 500), known(2000, 500), after(10));
+    const still = viewPartition(seen(2000, 500), known(2000, 500), elapsed(10));
     expect(still.memory.stillSinceMs).toBe(990_000);
-    const later = viewPartition(seen(2000, 500), still.memory, { ...after(10), nowMs: 1_010_000 });
+    const later = viewPartition(seen(2000, 500), still.memory, { ...elapsed(10), nowMs: 1_010_000 });
     expect(later.memory.stillSinceMs).toBe(990_000);
-    expect(viewPartition(seen(2000, 501), later.memory, after(10)).memory.stillSinceMs).toBeUndefined();
-    expect(viewPartition(seen(500, 500), known(500, 500), after(10)).memory.stillSinceMs).toBeUndefined();
+    expect(viewPartition(seen(2000, 501), later.memory, elapsed(10)).memory.stillSinceMs).toBeUndefined();
+    expect(viewPartition(seen(500, 500), known(500, 500), elapsed(10)).memory.stillSinceMs).toBeUndefined();
   });
 });
 
 describe("a partition's backlog", () => {
   test("is not what is committed within the next interval, nor one record for ever", () => {
-    expect(viewPartition(seen(2000, 1800), known(1000, 800, 100), after(10)).backlog).toBe(0);
-    expect(viewPartition(seen(100, 99), known(100, 99), after(10)).backlog).toBe(0);
+    expect(viewPartition(seen(2000, 1800), known(1000, 800, 100), elapsed(10)).backlog).toBe(0);
+    expect(viewPartition(seen(100, 99), known(100, 99), elapsed(10)).backlog).toBe(0);
     // With commits every 5 s six seconds of arrival are under way.
-    expect(viewPartition(seen(2000, 1299), known(1000, 299, 100), after(10, 5)).backlog).toBeCloseTo(100, 6);
+    expect(viewPartition(seen(2000, 1299), known(1000, 299, 100), elapsed(10, 5)).backlog).toBeCloseTo(100, 6);
   });
 });
 

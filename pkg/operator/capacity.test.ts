@@ -87,9 +87,10 @@ describe("what a replica can do", () => {
   });
 
   test("moves down to a sample within about a minute, and up to one sooner", () => {
-    const after = (rate: number) => learn(seen("Auto", [[{ throughput: 100, backlog: 0, busy: half }]], { rate })).rate;
-    expect(after(300)).toBeCloseTo(300 - 100 * (1 - Math.exp(-10 / 60)), 6);
-    expect(after(100)).toBeCloseTo(100 + 100 * (1 - Math.exp(-10 / 15)), 6);
+    const learned = (rate: number) =>
+      learn(seen("Auto", [[{ throughput: 100, backlog: 0, busy: half }]], { rate })).rate;
+    expect(learned(300)).toBeCloseTo(300 - 100 * (1 - Math.exp(-10 / 60)), 6);
+    expect(learned(100)).toBeCloseTo(100 + 100 * (1 - Math.exp(-10 / 15)), 6);
   });
 
   test("is what was declared while nothing is learned, else half as much again as the best that was seen", () => {

@@ -309,3 +309,45 @@ test("decisions are counted by direction and reason", async () => {
   expect(text).toContain("alertcast_scaler_source_errors_total 3");
   expect(text).toContain('alertcast_scaler_desired_replicas{scaler="demo"} 8');
 });
+
+/** What a scrape shows of the one LagScaler. */
+async function gaugesOf({ metrics }: World): Promise<string[]> {
+  const text = await metrics.registry.metrics();
+  return [...text.matchAll(/^alertcast_scaler_([a-z_]+)\{scaler="demo"\}/gm)].map(([, name = ""]) => name).sort();
+}
+const SEEN = ["arrival_rate", "lag_messages", "lag_seconds", "replica_rate", "utilization"];
+
+test("blind it shows no lag, rate or utilization, but what it decides and since when it is blind", async () => {
+  const world = steady();
+  await world.look(20);
+  expect(await gaugesOf(world)).toEqual([...SEEN, "desired_replicas", "last_success_timestamp_seconds"].sort());
+  world.source.failure = AWAY;
+  await world.look();
+  expect(await gaugesOf(world)).toEqual(["desired_replicas", "last_success_timestamp_seconds"]);
+  world.source.failure = undefined;
+  await world.look(2);
+  expect(await gaugesOf(world)).toEqual(expect.arrayContaining(["lag_seconds", "utilization"]));
+});
+
+test("blind from its start it shows what it decides and no success: by that the alert knows it", async () => {
+  const world = steady();
+  world.source.failure = AWAY;
+  await world.look(3);
+  expect(await gaugesOf(world)).toEqual(["desired_replicas"]);
+});
+
+test("paused it shows nothing that could be taken for blindness", async () => {
+  const world = steady();
+  await world.look(20);
+  world.cluster.edit(UID, { mode: "Paused" });
+  await world.look();
+  expect(await gaugesOf(world)).toEqual([]);
+});
+
+test("without its target it shows only since when", async () => {
+  const world = steady();
+  await world.look(20);
+  world.cluster.deployment = undefined;
+  await world.look();
+  expect(await gaugesOf(world)).toEqual(["last_success_timestamp_seconds"]);
+});

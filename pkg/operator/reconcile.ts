@@ -265,6 +265,8 @@ function keptStatus(scaler: LagScaler, state: ScalerState): StatusPatch {
 
 /** Paused: nothing is asked of Kafka and nothing decided; the target is still looked for. */
 async function pause(scaler: LagScaler, state: ScalerState, deps: ReconcileDeps): Promise<ScalerState> {
+  // Not looking on purpose is no fault: nothing may remain of it that an alert takes for one.
+  deps.metrics.forget(scaler.name);
   const target = await deps.cluster.target(scaler.target);
   const unknown = is("Unknown", "Paused", "not looked at while paused");
   const now = {
@@ -292,6 +294,7 @@ async function targetMissing(
   source: Source,
   deps: ReconcileDeps,
 ): Promise<ScalerState> {
+  deps.metrics.undecided(scaler.name);
   const reachable =
     "blind" in source
       ? is(false, "SourceUnreachable", source.blind)
