@@ -1,18 +1,14 @@
 // How a dashboard of panel.ts looks as Grafana's JSON: fixed uids, two panels a row, the same variables everywhere.
 import type { Dashboard, Panel } from "./panel.ts";
+import { narrowed } from "./selectors.ts";
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana fills it in
 const DATASOURCE = { type: "prometheus", uid: "${datasource}" };
-const METRIC = /\b((?:alertcast|process|nodejs)_[a-z0-9_]+)(\{[^}]*\})?/g;
 const NAMESPACE = 'namespace=~"$namespace"';
 
 /** The query as it stands in the panel: in the chosen namespace, over Grafana's rate interval. */
 export function panelQuery(expr: string): string {
-  const inNamespace = expr.replaceAll(METRIC, (_, name: string, labels: string | undefined) => {
-    const given = labels?.slice(1, -1);
-    return `${name}{${given ? `${given}, ` : ""}${NAMESPACE}}`;
-  });
-  return inNamespace.replaceAll("$w", "$__rate_interval");
+  return narrowed(expr, NAMESPACE).replaceAll("$w", "$__rate_interval");
 }
 
 function panelOf({ title, description, unit, runbook, queries, kind = "timeseries" }: Panel, index: number) {

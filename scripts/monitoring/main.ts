@@ -1,9 +1,10 @@
-// Writes the dashboards, docs/metrics.md and the chart's copies of dashboards and alerts, which a chart has to hold itself.
+// Writes the dashboards, docs/metrics.md and the chart's copies of dashboards and alerts: a chart has to hold its files itself.
 // Run by node; with --check it only says which of them is stale.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { chartAlerts } from "./chart-alerts.ts";
 import { dashboardJson } from "./grafana.ts";
 import { metricsDoc } from "./metrics-doc.ts";
 import { ON_CALL } from "./on-call.ts";
@@ -12,6 +13,7 @@ import { SCALER } from "./scaler.ts";
 import { STORES } from "./stores.ts";
 
 const ROOT = new URL("../../", import.meta.url);
+const ALERT_FILES = ["deploy/prometheus/alerts.yaml", "deploy/prometheus/scaler-alerts.yaml"];
 
 const read = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
 
@@ -25,7 +27,7 @@ function formatted(name: string, text: string): string {
 function files(): ReadonlyMap<string, string> {
   const made = new Map([
     ["docs/metrics.md", formatted("metrics.md", metricsDoc())],
-    ["charts/alertcast/files/alerts.yaml", read("deploy/prometheus/alerts.yaml")],
+    ["charts/alertcast/files/alerts.yaml", chartAlerts(ALERT_FILES.map(read))],
   ]);
   for (const dashboard of [ON_CALL, PIPELINE, SCALER, STORES]) {
     const json = formatted("dashboard.json", dashboardJson(dashboard));

@@ -3,7 +3,11 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { at, CHART, hasHelm, type KubeObject, listAt, only, PATIENTLY, render } from "./helm.ts";
+import { tryAlerts } from "../monitoring/alert-tests.ts";
+import { type Alert, alerts as alertsOf, allAlerts, ALERTS as COMPOSE_ALERTS } from "../monitoring/files.ts";
+import { hasPrometheus } from "../monitoring/programs.ts";
+import { askedOf } from "../monitoring/promql.ts";
+import { at, CHART, hasHelm, type KubeObject, listAt, NAMESPACE, only, PATIENTLY, render } from "./helm.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "alertcast-chart-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -13,7 +17,7 @@ const ALERTS = `groups:
   - name: alertcast
     rules:
       - alert: AlertCastDown
-        expr: absent(up{job="a"}) or vector(1) > 2
+        expr: absent(up{job="a", namespace="$namespace"}) or vector(1) > 2
         for: 3m
         labels: {severity: page}
         annotations:
@@ -43,6 +47,13 @@ const dashboardsOf = (objects: readonly KubeObject[]) =>
     .filter(({ metadata }) => metadata.labels?.grafana_dashboard === "1")
     .sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
 
+/** Of the chart as it is shipped, with these values. */
+async function shippedRules(set: readonly string[]): Promise<Alert[]> {
+  const objects = await render({ set: [...ON, ...set] });
+  const groups = listAt(only(objects, "PrometheusRule", "alertcast"), "spec", "groups");
+  return groups.flatMap((group) => listAt(group, "rules") as Alert[]);
+}
+
 describe.skipIf(!hasHelm())("dashboards and alerts", PATIENTLY, () => {
   test("of none there is none", async () => {
     const objects = await render({ chart: chartWith("none", {}), set: ON });
@@ -60,9 +71,9 @@ describe.skipIf(!hasHelm())("dashboards and alerts", PATIENTLY, () => {
     const rules = listAt(only(objects, "PrometheusRule", "alertcast"), "spec", "groups", 0, "rules");
     expect(rules[0]).toEqual({
       alert: "AlertCastDown",
-      expr: 'absent(up{job="a"}) or vector(1) > 2',
+      expr: `absent(up{job="a", namespace="${NAMESPACE}"}) or vector(1) > 2`,
       for: "3m",
-      labels: { severity: "page" },
+      labels: { severity: "page", namespace: NAMESPACE },
       annotations: {
         summary: 'down: {{ $labels.instance }} "{{ $value }}"',
         runbook_url: "https://alerts.example.com/docs/runbooks/Down",
@@ -84,6 +95,30 @@ describe.skipIf(!hasHelm())("dashboards and alerts", PATIENTLY, () => {
       expect(maps.map(({ data }) => at(data, file.slice("dashboards/".length)))).toContain(text);
     }
   });
+
+  test("alerts look at the release's namespace alone, and say so themselves", async () => {
+    const rules = await shippedRules([]);
+    expect(rules.map(({ alert }) => alert)).toEqual(allAlerts().map(({ alert }) => alert));
+    for (const { alert, expr, labels } of rules) {
+      expect(expr, alert).not.toContain("$");
+      for (const { metric, labels: filtered } of askedOf(expr))
+        expect(filtered, `${alert}: ${metric}`).toContain("namespace");
+      expect(labels, alert).toMatchObject({ namespace: NAMESPACE });
+    }
+  });
+
+  test("without the scaler nothing misses an operator", async () => {
+    const rules = await shippedRules(["scaler.enabled=false"]);
+    expect(rules.map(({ alert }) => alert)).toEqual(alertsOf(COMPOSE_ALERTS).map(({ alert }) => alert));
+  });
+
+  test.skipIf(!hasPrometheus())(
+    "each alert of a release does as it should, whatever another release does meanwhile",
+    async () => {
+      const rules = await shippedRules([]);
+      expect(await tryAlerts(rules, { namespace: NAMESPACE })).toContain("SUCCESS");
+    },
+  );
 
   test("a damaged file of alerts is an error that names it", async () => {
     await expect(render({ chart: chartWith("damaged", {}, "groups: [\n"), set: ON })).rejects.toThrow(

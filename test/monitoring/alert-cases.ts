@@ -7,13 +7,17 @@ export interface AlertCase {
   readonly atMinute: number;
 }
 
+export interface Firing extends AlertCase {
+  readonly summary: string;
+  /** Besides severity. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 export interface AlertCases {
-  readonly fires: AlertCase & {
-    readonly summary: string;
-    /** Besides severity. */
-    readonly labels?: Readonly<Record<string, string>>;
-  };
+  readonly fires: Firing;
   readonly quiet: AlertCase;
+  /** By what they are about; those with a summary fire. */
+  readonly more?: Readonly<Record<string, AlertCase | Firing>>;
 }
 
 const build = (component: string) => `alertcast_build_info{component="${component}",version="1"}`;
@@ -29,7 +33,10 @@ const RECEIVED = 'alertcast_events_received_total{source="http"}';
 const QUARANTINED = 'alertcast_events_quarantined_total{code="invalid-json"}';
 const REFUSED = 'alertcast_ruleset_loads_total{outcome="refused"}';
 const OPENED = 'alertcast_tickets_opened_total{rule="hot",severity="high"}';
-const SUCCESS = 'alertcast_scaler_last_success_timestamp_seconds{scaler="a"}';
+const LEADER = "alertcast_scaler_is_leader";
+const success = (scaler: string) => `alertcast_scaler_last_success_timestamp_seconds{scaler="${scaler}"}`;
+const DESIRED = 'alertcast_scaler_desired_replicas{scaler="a"}';
+const NOT_LOOKED_AFTER = "The number of processors is not looked after";
 const LIMITED = 'alertcast_scaler_decisions_total{direction="up",reason="max-replicas"}';
 const SCALER_LAG = 'alertcast_scaler_lag_seconds{scaler="a"}';
 
@@ -162,11 +169,49 @@ export const ALERT_CASES: Readonly<Record<string, AlertCases>> = {
   },
   AlertCastScalerBlind: {
     fires: {
-      series: { [SUCCESS]: "0x20", alertcast_scaler_is_leader: "1x20" },
+      series: { [success("a")]: "0x20", [DESIRED]: "8x20", [LEADER]: "1x20" },
       atMinute: 10,
-      summary: "The number of processors is not looked after",
+      labels: { scaler: "a" },
+      summary: NOT_LOOKED_AFTER,
     },
-    quiet: { series: { [SUCCESS]: "0+60x20", alertcast_scaler_is_leader: "1x20" }, atMinute: 20 },
+    quiet: { series: { [success("a")]: "0+60x20", [DESIRED]: "8x20", [LEADER]: "1x20" }, atMinute: 20 },
+    more: {
+      "the operator is dead": {
+        series: { [success("a")]: "0+60x10 stale", [DESIRED]: "8x10 stale", [LEADER]: "1x10 stale" },
+        atMinute: 16,
+        summary: NOT_LOOKED_AFTER,
+      },
+      "blind from its start": {
+        series: { [DESIRED]: "8x20", [LEADER]: "1x20" },
+        atMinute: 6,
+        labels: { scaler: "a" },
+        summary: NOT_LOOKED_AFTER,
+      },
+      "one blind of two": {
+        series: { [success("a")]: "0+60x30", [success("b")]: "0+60x5 300x25", [LEADER]: "1x30" },
+        atMinute: 14,
+        labels: { scaler: "b" },
+        summary: NOT_LOOKED_AFTER,
+      },
+      "two leaders": {
+        series: { [success("a")]: "0+60x20", [`${LEADER}{pod="x"}`]: "1x20", [`${LEADER}{pod="y"}`]: "1x20" },
+        atMinute: 6,
+        summary: NOT_LOOKED_AFTER,
+      },
+      "a leader and a stand-by": {
+        series: { [success("a")]: "0+60x20", [`${LEADER}{pod="x"}`]: "1x20", [`${LEADER}{pod="y"}`]: "0x20" },
+        atMinute: 20,
+      },
+      "paused on purpose": {
+        series: { [success("a")]: "0+60x10 stale", [DESIRED]: "8x10 stale", [LEADER]: "1x40" },
+        atMinute: 40,
+      },
+      "paused from its start": { series: { [LEADER]: "1x40" }, atMinute: 40 },
+      "one paused, the other seen": {
+        series: { [success("a")]: "0+60x10 stale", [success("b")]: "0+60x40", [LEADER]: "1x40" },
+        atMinute: 40,
+      },
+    },
   },
   AlertCastScalerAtLimit: {
     fires: {

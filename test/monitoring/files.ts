@@ -6,7 +6,10 @@ import { parse } from "yaml";
 const DEPLOY = join(import.meta.dirname, "..", "..", "deploy");
 const GRAFANA = join(DEPLOY, "grafana");
 export const PROMETHEUS = join(DEPLOY, "prometheus");
+/** What docker compose has. */
 export const ALERTS = join(PROMETHEUS, "alerts.yaml");
+/** What is added where an operator runs. */
+export const SCALER_ALERTS = join(PROMETHEUS, "scaler-alerts.yaml");
 const RUNBOOKS = join(PROMETHEUS, "runbooks");
 
 /** The one dashboard whose panels need an operator. */
@@ -39,9 +42,14 @@ export interface Alert {
   readonly annotations: { readonly summary: string; readonly runbook_url: string };
 }
 
-export function alerts(): Alert[] {
-  const { groups } = parse(readFileSync(ALERTS, "utf8")) as { groups: { rules: Alert[] }[] };
+/** docker compose's, or those of another file. */
+export function alerts(file: string = ALERTS): Alert[] {
+  const { groups } = parse(readFileSync(file, "utf8")) as { groups: { rules: Alert[] }[] };
   return groups.flatMap(({ rules }) => rules);
+}
+
+export function allAlerts(): Alert[] {
+  return [ALERTS, SCALER_ALERTS].flatMap((file) => alerts(file));
 }
 
 /** Text by name. */

@@ -1,12 +1,14 @@
 // Dashboards, alerts, runbooks and docs/metrics.md agree with the catalogue and with one another.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { COMPONENTS, createMetrics } from "../../pkg/telemetry/catalogue.ts";
 import { staleFiles } from "../../scripts/monitoring/main.ts";
-import { ALERT_CASES, type AlertCase, type AlertCases } from "./alert-cases.ts";
-import { ALERTS, type Alert, alerts, dashboards, filledIn, PROMETHEUS, runbooks } from "./files.ts";
+import { ALERT_CASES } from "./alert-cases.ts";
+import { tryAlerts } from "./alert-tests.ts";
+import { ALERTS, alerts, allAlerts, dashboards, filledIn, PROMETHEUS, runbooks, SCALER_ALERTS } from "./files.ts";
 import { hasPrometheus, promtool } from "./programs.ts";
 import { askedOf, groupedBy } from "./promql.ts";
 
@@ -31,7 +33,7 @@ const queries = [
   ...dashboards().flatMap(({ uid, panels }) =>
     panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ where: `${uid}: ${title}`, expr }))),
   ),
-  ...alerts().map(({ alert, expr }) => ({ where: alert, expr })),
+  ...allAlerts().map(({ alert, expr }) => ({ where: alert, expr })),
 ];
 
 test("what is written by scripts/monitoring is as it would be written now, the chart's copies included", () => {
@@ -80,9 +82,18 @@ test.each(dashboards())(
   },
 );
 
+test("docker compose, which has no operator, gets no alert that looks at one", () => {
+  const { rule_files } = parse(readFileSync(join(PROMETHEUS, "prometheus.yml"), "utf8"));
+  expect(rule_files).toEqual([basename(ALERTS)]);
+  const asked = (file: string) => alerts(file).flatMap(({ expr }) => askedOf(expr).map(({ metric }) => metric));
+  const isOfScaler = (metric: string) => metric.startsWith("alertcast_scaler_");
+  expect(asked(ALERTS).filter(isOfScaler)).toEqual([]);
+  expect(asked(SCALER_ALERTS).every(isOfScaler)).toBe(true);
+});
+
 test("alerts and runbooks are the same set, each runbook with its name and the five headings", () => {
   expect([...runbooks().keys()].sort()).toEqual(
-    alerts()
+    allAlerts()
       .map(({ alert }) => alert)
       .sort(),
   );
@@ -90,7 +101,7 @@ test("alerts and runbooks are the same set, each runbook with its name and the f
     const headings = text.split("\n").filter((line) => line.startsWith("#"));
     expect(headings).toEqual([`# ${name}`, "## Meaning", "## Impact", "## Look", "## Do", "## Done when"]);
   }
-  for (const { alert, labels, annotations } of alerts()) {
+  for (const { alert, labels, annotations } of allAlerts()) {
     expect(alert).toMatch(/^AlertCast[A-Z][A-Za-z]+$/);
     expect(["page", "ticket"]).toContain(labels.severity);
     expect(annotations.runbook_url).toBe(`http://localhost:8080/docs/runbooks/${alert}`);
@@ -100,7 +111,8 @@ test("alerts and runbooks are the same set, each runbook with its name and the f
 
 describe.skipIf(!hasPrometheus())("Prometheus 2.42", () => {
   test("reads the alerts and docker compose's configuration", async () => {
-    expect(await promtool("check", "rules", ALERTS)).toContain(`${alerts().length} rules found`);
+    for (const file of [ALERTS, SCALER_ALERTS])
+      expect(await promtool("check", "rules", file)).toContain(`${alerts(file).length} rules found`);
     expect(await promtool("check", "config", join(PROMETHEUS, "prometheus.yml"))).toContain("SUCCESS");
   });
 
@@ -116,38 +128,18 @@ describe.skipIf(!hasPrometheus())("Prometheus 2.42", () => {
   });
 
   test("fires each alert when it should, and keeps quiet otherwise", { timeout: 120_000 }, async () => {
-    expect(Object.keys(ALERT_CASES)).toEqual(alerts().map(({ alert }) => alert));
-    const cases = alerts().flatMap((alert) => promtoolCases(alert, ALERT_CASES[alert.alert]));
-    await inFile({ rule_files: [ALERTS], evaluation_interval: "1m", tests: cases }, async (file) => {
-      expect(await promtool("test", "rules", file)).toContain("SUCCESS");
-    });
+    expect(Object.keys(ALERT_CASES)).toEqual(allAlerts().map(({ alert }) => alert));
+    expect(await tryAlerts(allAlerts())).toContain("SUCCESS");
   });
 
   test("tells of an alert that does not do what its case says", async () => {
     const [alert] = alerts();
     const cases = alert && ALERT_CASES[alert.alert];
     if (alert === undefined || cases === undefined) throw new Error("there is no alert");
-    const wrong = promtoolCases(alert, { fires: { ...cases.fires, ...cases.quiet }, quiet: cases.quiet });
-    await inFile({ rule_files: [ALERTS], evaluation_interval: "1m", tests: wrong }, async (file) => {
-      await expect(promtool("test", "rules", file)).rejects.toThrow("FAILED");
-    });
+    const wrong = { fires: { ...cases.fires, ...cases.quiet }, quiet: cases.quiet };
+    await expect(tryAlerts([alert], { cases: { [alert.alert]: wrong } })).rejects.toThrow("FAILED");
   });
 });
-
-function promtoolCases({ alert, labels, annotations }: Alert, cases: AlertCases | undefined): object[] {
-  if (cases === undefined) return [];
-  const { fires, quiet } = cases;
-  const of = ({ series, atMinute }: AlertCase, expected: object[]) => ({
-    interval: "1m",
-    input_series: Object.entries(series).map(([selector, values]) => ({ series: selector, values })),
-    alert_rule_test: [{ eval_time: `${atMinute}m`, alertname: alert, exp_alerts: expected }],
-  });
-  const fired = {
-    exp_labels: { ...labels, ...fires.labels },
-    exp_annotations: { ...annotations, summary: fires.summary },
-  };
-  return [of(fires, [fired]), of(quiet, [])];
-}
 
 /** JSON is YAML. */
 async function inFile(content: object, work: (file: string) => Promise<void>): Promise<void> {
