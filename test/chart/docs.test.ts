@@ -52,6 +52,29 @@ test("every file that docs/kubernetes.md and the chart's README name is there", 
   }
 });
 
+test("every page asks for the same Helm", () => {
+  const pages = ["README.md", "docs/kubernetes.md", "charts/alertcast/README.md"].map(text);
+  for (const page of pages) {
+    expect(page).toContain("3.19 or newer, or 4.3.1 or newer");
+    expect(page.match(/\b(?:3\.\d+|4\.\d+(?:\.\d+)?) (?:or|and) (?:newer|later|4)/g)).toEqual([
+      "3.19 or newer",
+      "4.3.1 or newer",
+    ]);
+  }
+});
+
+test("every command that installs or upgrades says which image, as the default one is in no registry", () => {
+  const commands = ["README.md", "docs/kubernetes.md", "charts/alertcast/README.md"].flatMap((page) =>
+    [
+      ...text(page)
+        .replaceAll(/\\\n\s*/g, "")
+        .matchAll(/^.*helm (?:install|upgrade) alertcast .*$/gm),
+    ].map(([line]) => line),
+  );
+  expect(commands.length).toBeGreaterThan(4);
+  for (const command of commands) expect(command).toMatch(/--set image\.|--reuse-values/);
+});
+
 test("the kind commands fit the files: cluster, namespace, release, image", () => {
   const page = text("docs/kubernetes.md");
   const read = (path: string): unknown => parse(text(path));
@@ -92,6 +115,18 @@ describe.skipIf(!hasHelm())("the release of docs/kubernetes.md", PATIENTLY, () =
     );
     expect(text("docs/kubernetes.md")).toContain(`${claim}-alertcast-postgresql-0`);
     const job = objects.find(({ kind }) => kind === "Job");
+    const selectors = [...text("docs/kubernetes.md").matchAll(/delete job -l (\S+?)`?$/gm)].map(
+      ([, selector]) => selector,
+    );
+    expect(selectors.length, "set-up failed, and a changed password").toBeGreaterThan(0);
+    for (const selector of selectors)
+      expect(job?.metadata.labels).toMatchObject(
+        Object.fromEntries(
+          String(selector)
+            .split(",")
+            .map((pair) => pair.split("=")),
+        ),
+      );
     expect(at(job, "spec", "template", "spec", "containers", 0, "image")).toBe("alertcast:dev1");
   });
 });

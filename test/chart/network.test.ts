@@ -82,7 +82,7 @@ const BUNDLED: readonly Row[] = [
     ["prometheus", c, 9464, true],
     ["stranger", c, 9464, false],
     ["other namespace", c, 9464, false],
-    [c, "broker", 9093, true],
+    [c, "broker", 9093, c !== "api"],
     [c, "broker", 9092, false],
     [c, "entity-operator", 9093, false],
     [c, "internet", 443, c === "operator"],
@@ -125,6 +125,7 @@ const EXTERNAL: readonly Row[] = [
   ["processor", "managed service", 6432, true],
   ["ingestor", "managed service", 6432, false],
   ["api", "managed service", 6380, true],
+  ["api", "managed service", 9096, false],
   ["processor", "managed service", 6380, false],
   ["setup", "managed service", 6432, true],
   ["setup", "managed service", 9096, true],
@@ -198,9 +199,9 @@ describe.skipIf(!hasHelm())("NetworkPolicies", PATIENTLY, () => {
     }
   });
 
-  test("let only AlertCast's clients reach the broker", async () => {
+  test("let only those of AlertCast that use Kafka reach the broker", async () => {
     const policies = policiesOf(await render());
-    for (const name of ["stranger", "other namespace", "other release", "setup", "postgresql"]) {
+    for (const name of ["stranger", "other namespace", "other release", "setup", "api", "postgresql"]) {
       expect(isAllowed(policies, { from: endpoint(name), to: endpoint("broker"), port: 9093 }), name).toBe(false);
     }
   });

@@ -99,6 +99,28 @@ describe.skipIf(!hasHelm())("custom resources", PATIENTLY, () => {
     }
   });
 
+  test("the production preset runs no exporter that nothing scrapes", async () => {
+    const objects = await render({ values: ["values-production.yaml"] });
+    expect(at(only(objects, "Kafka", "alertcast-kafka"), "spec", "kafkaExporter")).toBeUndefined();
+  });
+
+  test("on a Strimzi cluster that is there already, topics have three copies by default and survive an uninstall", async () => {
+    const objects = (await render({ values: ["ci/cluster-there-values.yaml"] })).filter(isCustom);
+    expect(objects.filter(({ kind }) => kind === "Kafka" || kind === "KafkaNodePool")).toEqual([]);
+    const topics = objects.filter(({ kind }) => kind === "KafkaTopic");
+    expect(topics).toHaveLength(2);
+    for (const topic of topics) {
+      expect(at(topic, "spec"), topic.metadata.name).toMatchObject({
+        replicas: 3,
+        config: { "min.insync.replicas": 2 },
+      });
+      expect(topic.metadata.annotations, topic.metadata.name).toEqual({ "helm.sh/resource-policy": "keep" });
+    }
+    // The presets are of a cluster that the chart makes.
+    const dev = { values: ["ci/cluster-there-values.yaml"], set: ["kafka.strimzi.preset=dev"] };
+    expect((await render(dev)).filter(isCustom)).toEqual(objects);
+  });
+
   test("events keep the log's time, under their real name", async () => {
     const topic = only(await render(), "KafkaTopic", "alertcast-events");
     expect(topic.spec).toMatchObject({

@@ -182,6 +182,12 @@ describe.skipIf(!hasHelm())("passwords", PATIENTLY, () => {
     expect(items("Job", "alertcast-setup")).toEqual({ keys: ["owner", "processor", "api"], optional: true });
   });
 
+  test("setup leaves the log of each try behind, as its pods are not restarted", async () => {
+    const job = (await render()).find(({ kind }) => kind === "Job");
+    expect(at(job, "spec", "template", "spec", "restartPolicy")).toBe("Never");
+    expect(at(job, "spec", "backoffLimit")).toBe(6);
+  });
+
   test("setup makes what the pods mount, and may read nothing else", async () => {
     const objects = await render();
     const job = objects.find(({ kind }) => kind === "Job");

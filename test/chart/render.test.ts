@@ -10,6 +10,7 @@ import {
   hasHelm,
   type KubeObject,
   lint,
+  listAt,
   MAJORS,
   only,
   PATIENTLY,
@@ -78,7 +79,7 @@ describe.skipIf(!hasHelm())("the chart", PATIENTLY, () => {
 
   test("a pod of the cluster's own Secrets waits for what Strimzi makes under the user's name", async () => {
     const objects = await render();
-    for (const component of ["ingestor", "processor", "api", "operator"]) {
+    for (const component of ["ingestor", "processor", "operator"]) {
       const volumes = at(only(objects, "Deployment", `alertcast-${component}`), "spec", "template", "spec", "volumes");
       expect(volumes).toContainEqual(
         expect.objectContaining({
@@ -89,6 +90,16 @@ describe.skipIf(!hasHelm())("the chart", PATIENTLY, () => {
       expect(only(objects, "KafkaUser", `alertcast-${component}`)).toBeDefined();
     }
   });
+
+  test.each(["ci/default-values.yaml", "ci/external-values.yaml"])(
+    "the API's pod of %s waits for nothing of Kafka, which it does not use",
+    async (values) => {
+      const pod = at(only(await render({ values: [values] }), "Deployment", "alertcast-api"), "spec", "template");
+      const volumes = listAt(pod, "spec", "volumes").map((volume) => at(volume, "name"));
+      expect(volumes).toEqual(expect.arrayContaining(["postgresql", "redis"]));
+      expect(JSON.stringify(pod)).not.toMatch(/kafka|TOPIC|CONSUMER/i);
+    },
+  );
 });
 
 test("the chart's appVersion is the package's version", () => {

@@ -100,10 +100,16 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 {{- end }}
 
+{{/* "true" where the chart itself makes a Kafka cluster of one copy; the preset of a cluster that is there already says nothing. */}}
+{{- define "alertcast.kafka.isDev" -}}
+{{- with .Values.kafka -}}
+{{- if and (eq .mode "strimzi") .strimzi.createCluster (eq .strimzi.preset "dev") }}true{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{/* (dict "root" $ "topic" .Values.kafka.topics.events): 0 = by the preset. */}}
 {{- define "alertcast.kafka.topicReplicas" -}}
-{{- $dev := and (eq .root.Values.kafka.mode "strimzi") (eq .root.Values.kafka.strimzi.preset "dev") -}}
-{{- int .topic.replicas | default (ternary 1 3 $dev) -}}
+{{- int .topic.replicas | default (ternary 1 3 (eq (include "alertcast.kafka.isDev" .root) "true")) -}}
 {{- end }}
 
 {{- define "alertcast.postgresql.host" -}}

@@ -75,6 +75,27 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
+{{/*
+The chart's own variables but those that extraEnv names, then extraEnv, the last of a name: Helm 4 applies server-side, which
+refuses a name twice. Numbers and truth values become the text that Kubernetes wants.
+*/}}
+{{- define "alertcast.env" -}}
+{{- $extra := list -}}
+{{- $given := dict -}}
+{{- range reverse .values.extraEnv -}}
+{{- if not (hasKey $given .name) -}}
+{{- $_ := set $given .name true -}}
+{{- $isText := or (kindIs "string" .value) (kindIs "invalid" .value) -}}
+{{- $extra = prepend $extra (ternary . (merge (dict "value" (toJson .value)) .) $isText) -}}
+{{- end -}}
+{{- end -}}
+{{- $env := list -}}
+{{- range printf "%s\n%s" (include "alertcast.commonEnv" .) .env | fromYamlArray -}}
+{{- if not (hasKey $given .name) }}{{ $env = append $env . }}{{ end -}}
+{{- end -}}
+{{- concat $env $extra | toYaml -}}
+{{- end }}
+
 {{/* Liveness looks at no dependency; a start may be slow on a busy node. */}}
 {{- define "alertcast.probes" -}}
 startupProbe:
@@ -126,7 +147,8 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- if .job }}
-  restartPolicy: OnFailure
+  # A restarted pod goes with its Job when that gives up, and the log of what went wrong with it.
+  restartPolicy: Never
   {{- end }}
   terminationGracePeriodSeconds: 40
   securityContext:
@@ -143,11 +165,7 @@ spec:
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
       args: [{{ .component }}]
       env:
-        {{- include "alertcast.commonEnv" . | nindent 8 }}
-        {{- .env | nindent 8 }}
-        {{- with $values.extraEnv }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "alertcast.env" . | nindent 8 }}
       {{- if not .job }}
       ports:
         {{- if .http }}
