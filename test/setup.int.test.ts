@@ -2,9 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import kafkajs, { Kafka, logLevel } from "kafkajs";
 import pg from "pg";
 import { expect, it } from "vitest";
-import { startCluster } from "./cluster.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
 import { freshDatabase } from "./harness/database.ts";
 import { spawnService } from "./harness/spawn-service.ts";
 import { temporaryFolder } from "./harness/start-services.ts";
@@ -18,7 +19,7 @@ interface World extends AsyncDisposable {
   as(user: { PG_USER: string }, password: string): pg.Client;
 }
 
-async function world(): Promise<World & { cluster: Awaited<ReturnType<typeof startCluster>> }> {
+async function world(): Promise<World & { cluster: Cluster }> {
   const stack = new AsyncDisposableStack();
   const folder = await temporaryFolder(stack, true);
   const cluster = stack.use(await startCluster());
@@ -62,6 +63,22 @@ async function world(): Promise<World & { cluster: Awaited<ReturnType<typeof sta
   };
 }
 
+/** Names of what was set for the topic itself, the broker's defaults left out. */
+async function configuredOf({ brokers }: Cluster, topic: string): Promise<string[]> {
+  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+    });
+    const entries = resources[0]?.configEntries ?? [];
+    return entries.filter(({ isDefault }) => !isDefault).map(({ configName }) => configName);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 it("an empty database gets schema and roles, a second run changes nothing, and services work with those rights alone", async () => {
   await using w = await world();
   const first = await w.setUp({
@@ -72,6 +89,9 @@ it("an empty database gets schema and roles, a second run changes nothing, and s
   expect(first.code, first.logs).toBe(0);
   expect(first.logs).toContain('"outcome":"made"');
   expect(first.logs).toContain("topic is there");
+  expect(await configuredOf(w.cluster, `${w.env.TOPIC_EVENTS}-new`)).toEqual(
+    expect.arrayContaining(["message.timestamp.type", "min.insync.replicas", "retention.ms"]),
+  );
   const second = await w.setUp();
   expect(second.code, second.logs).toBe(0);
   expect(second.logs).toContain('"applied":[]');

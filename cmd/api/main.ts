@@ -1,5 +1,4 @@
 // The API: tickets, statistics and dead letters over HTTP, and the relay that keeps the live counters right.
-import { readFile } from "node:fs/promises";
 import { createApi } from "../../pkg/api/api.ts";
 import { type ApiConfig, apiConfig } from "../../pkg/config/config.ts";
 import type { RedisConfig } from "../../pkg/config/connections.ts";
@@ -35,7 +34,7 @@ async function run(config: ApiConfig, logger: Logger, tracing: Tracing, signal: 
   stack.defer(() => pool.end());
   showPool(metrics, pool);
   const reader = postgresReader(pool, observeQueries(metrics, tracing));
-  const live = config.redis && stack.use(await openRedis(config.redis, logger));
+  const live = config.redis && stack.use(openRedis(config.redis, logger));
   const api = createApi({
     reader,
     live,
@@ -61,8 +60,6 @@ async function run(config: ApiConfig, logger: Logger, tracing: Tracing, signal: 
   await runTasks(tasks, signal);
 }
 
-/** The password is read once: counters are a convenience, and PostgreSQL answers while Redis refuses us. */
-async function openRedis({ passwordFile, ...redis }: RedisConfig, logger: Logger) {
-  const password = passwordFile === undefined ? undefined : (await readFile(passwordFile, "utf8")).trimEnd();
-  return redisCounts({ ...redis, password, onError: (error) => logger.debug({ err: error }, "redis connection lost") });
+function openRedis(redis: RedisConfig, logger: Logger) {
+  return redisCounts({ ...redis, onError: (error) => logger.debug({ err: error }, "redis connection lost") });
 }

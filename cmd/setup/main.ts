@@ -9,6 +9,7 @@ import { migrate } from "../../pkg/ticket/postgres-migrate.ts";
 import { createPool } from "../../pkg/ticket/postgres-pool.ts";
 import { ensureRole } from "../../pkg/ticket/postgres-roles.ts";
 import { runProgram } from "../service.ts";
+import { eventTopicConfig } from "./event-topic.ts";
 
 const PAUSE_MS = 1000;
 
@@ -39,7 +40,7 @@ async function setUp(config: SetupConfig, logger: Logger, signal: AbortSignal): 
     topic: topic.topic,
     partitions,
     replicationFactor: replicas,
-    config: { "message.timestamp.type": "LogAppendTime", "retention.ms": String(retentionMs) },
+    config: eventTopicConfig(retentionMs, replicas),
     timeoutMs: 5000,
     logger,
   };

@@ -1,7 +1,7 @@
 // The Redis adapter of the live counters: one hash for each installation, set and read by scripts. Never INCR, and never
 // sends a command twice.
 import { readFileSync } from "node:fs";
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import { AlertCastError } from "../errors.ts";
 import { COUNT_PAIRS, countsOf } from "../ticket/counts.ts";
 import type { CountsReading } from "../ticket/read.ts";
@@ -11,12 +11,13 @@ export interface RedisCountsOptions {
   readonly host: string;
   readonly port: number;
   readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  /** TLS, with these authorities or the machine's own; undefined = none. */
+  /** A file that holds the password, read for each connection; undefined = none. */
+  readonly passwordFile?: string | undefined;
+  /** TLS, with the authorities in this file (read for each connection) or the machine's own; undefined = none. */
   readonly tls?: { readonly caFile?: string | undefined } | undefined;
   /** Number of the database. Default 0. */
   readonly database?: number;
-  /** Told of every lost or refused connection (often, while Redis is away). Connecting goes on by itself. */
+  /** Told of every lost or refused connection (often, while Redis is away), and of a file that cannot be read any more. */
   readonly onError: (error: Error) => void;
   /** Longest wait for an answer, ms. Default 500. */
   readonly commandTimeoutMs?: number;
@@ -43,15 +44,17 @@ const READ = `
 local now = redis.call('TIME')
 return {redis.call('HGETALL', KEYS[1]), string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))}`;
 
-/** Connects in the background, again and again while Redis is away; until then every call throws `unavailable` at once. */
+/**
+ * Connects in the background, again and again while Redis is away; until then every call throws `unavailable` at once.
+ * @throws the file system's error when the password or the authorities cannot be read now
+ */
 export function redisCounts(options: RedisCountsOptions): LiveCounts & AsyncDisposable {
   const redis = new Redis({
     host: options.host,
     port: options.port,
     db: options.database ?? 0,
     ...(options.username !== undefined && { username: options.username }),
-    ...(options.password !== undefined && { password: options.password }),
-    ...(options.tls !== undefined && { tls: authority(options.tls.caFile) }),
+    ...secretsOf(options),
     connectionName: "alertcast-counts",
     // A command whose reply was lost is not sent again behind our back, and none waits for better times.
     autoResendUnfulfilledCommands: false,
@@ -59,7 +62,16 @@ export function redisCounts(options: RedisCountsOptions): LiveCounts & AsyncDisp
     maxRetriesPerRequest: 0,
     commandTimeout: options.commandTimeoutMs ?? 500,
     connectTimeout: 5_000,
-    retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_PAUSE_MS),
+    // Asked before each further connection, a refused login and an untrusted certificate included: that connection is
+    // made with what the files say now.
+    retryStrategy(attempt) {
+      try {
+        Object.assign(redis.options, secretsOf(options));
+      } catch (error) {
+        options.onError(new Error("the files for Redis cannot be read, those last read still count", { cause: error }));
+      }
+      return Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_PAUSE_MS);
+    },
   });
   redis.on("error", options.onError);
   // Which installation this is only its database knows, and may not be there yet: the first write tells.
@@ -80,8 +92,12 @@ export function redisCounts(options: RedisCountsOptions): LiveCounts & AsyncDisp
   };
 }
 
-function authority(caFile: string | undefined): { ca?: Buffer } {
-  return caFile === undefined ? {} : { ca: readFileSync(caFile) };
+function secretsOf({ passwordFile, tls }: RedisCountsOptions): Pick<RedisOptions, "password" | "tls"> {
+  const ca = tls?.caFile === undefined ? {} : { ca: readFileSync(tls.caFile) };
+  return {
+    ...(passwordFile !== undefined && { password: readFileSync(passwordFile, "utf8").trimEnd() }),
+    ...(tls !== undefined && { tls: ca }),
+  };
 }
 
 function writeArguments({ version, counts }: CountsReading): (string | number)[] {

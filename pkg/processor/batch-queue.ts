@@ -1,5 +1,7 @@
-// The bounded read-ahead of one partition: pauses the log when full, resumes it when half empty.
+// The bounded read-ahead of one partition: pauses the log when full, resumes it when half empty. Never refuses a batch, so
+// that a partition has one to work on however small its share is.
 import type { Batch } from "../log/log.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 
 function bytesOf(batch: Batch): number {
   let bytes = 0;
@@ -8,7 +10,7 @@ function bytesOf(batch: Batch): number {
 }
 
 export class BatchQueue {
-  readonly #limitBytes: number;
+  readonly #readAhead: ReadAhead;
   readonly #flow: { readonly pause: () => void; readonly resume: () => void };
   readonly #now: () => number;
   readonly #batches: { batch: Batch; bytes: number; atMs: number }[] = [];
@@ -19,15 +21,19 @@ export class BatchQueue {
   #wake: (() => void) | undefined;
   #woken = false;
 
-  /** @param now a clock of which only differences matter, ms */
+  /**
+   * Takes a share of `readAhead` until it is closed.
+   * @param now a clock of which only differences matter, ms
+   */
   constructor(
-    limitBytes: number,
+    readAhead: ReadAhead,
     flow: { readonly pause: () => void; readonly resume: () => void },
     now: () => number,
   ) {
     this.#now = now;
-    this.#limitBytes = limitBytes;
+    this.#readAhead = readAhead;
     this.#flow = flow;
+    readAhead.add();
   }
 
   get length(): number {
@@ -39,11 +45,13 @@ export class BatchQueue {
     return this.#waitedMs;
   }
 
+  /** Queues a batch, or forgets it when closed. Pauses the log when there is no room for another one like it. */
   push(batch: Batch): void {
+    if (this.#closed) return;
     const bytes = bytesOf(batch);
     this.#batches.push({ batch, bytes, atMs: this.#now() });
     this.#bytes += bytes;
-    if (this.#bytes >= this.#limitBytes && !this.#paused) {
+    if (!this.#paused && this.#bytes + bytes > this.#readAhead.shareBytes) {
       this.#paused = true;
       this.#flow.pause();
     }
@@ -79,14 +87,19 @@ export class BatchQueue {
     this.#took(this.#bytes);
   }
 
+  /** Gives back the share and forgets what is queued; the log stays as it is. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#readAhead.remove();
+    this.#batches.length = 0;
+    this.#bytes = 0;
     this.#wake?.();
   }
 
   #took(bytes: number): void {
     this.#bytes -= bytes;
-    if (this.#paused && this.#bytes <= this.#limitBytes / 2) {
+    if (this.#paused && this.#bytes <= this.#readAhead.shareBytes / 2) {
       this.#paused = false;
       this.#flow.resume();
     }

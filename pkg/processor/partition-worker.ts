@@ -11,6 +11,7 @@ import { DecodeClock } from "./decode-clock.ts";
 import type { Place } from "./decode-record.ts";
 import type { ProcessorDeps, WorkerState } from "./deps.ts";
 import { Pending } from "./pending.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 import { fingerprint } from "./record-hash.ts";
 import { compiledSets, Restore } from "./restore.ts";
 import { pause, withRetries } from "./retry.ts";
@@ -27,6 +28,12 @@ export interface WorkerControl {
   readonly seek: (offset: number) => void;
   readonly pause: () => void;
   readonly resume: () => void;
+}
+
+/** What the workers of a process have in common. */
+export interface SharedByWorkers {
+  readonly busy: BusyClock;
+  readonly readAhead: ReadAhead;
 }
 
 export class PartitionWorker {
@@ -62,13 +69,13 @@ export class PartitionWorker {
   #uncounted = 0;
   readonly ended: Promise<void>;
 
-  constructor(deps: ProcessorDeps, partition: number, control: WorkerControl, busy: BusyClock) {
+  constructor(deps: ProcessorDeps, partition: number, control: WorkerControl, shared: SharedByWorkers) {
     this.partition = partition;
     this.#deps = deps;
     this.#control = control;
-    this.#busy = busy;
+    this.#busy = shared.busy;
     this.#key = { group: deps.group, topic: deps.topic.topic, partition };
-    this.#queue = new BatchQueue(deps.limits.queuedBytes, control, deps.now);
+    this.#queue = new BatchQueue(shared.readAhead, control, deps.now);
     this.#snapshots = new SnapshotSchedule(deps.limits, deps.now);
     this.ended = this.#run();
   }
@@ -360,6 +367,7 @@ export class PartitionWorker {
   async #halt(reason: string): Promise<void> {
     this.#phase = "halted";
     this.#haltedReason = reason;
+    this.#queue.close();
     this.#control.pause();
     this.#deps.logger.error({ partition: this.partition, reason }, "partition halted: a person has to look");
     try {

@@ -3,7 +3,8 @@ import { AlertCastError, hasCode, messageOf } from "../errors.ts";
 import type { LogConsumer, OffsetCommit } from "../log/log.ts";
 import { BusyClock } from "./busy-clock.ts";
 import type { ProcessorDeps, WorkerState } from "./deps.ts";
-import { PartitionWorker } from "./partition-worker.ts";
+import { PartitionWorker, type SharedByWorkers } from "./partition-worker.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { pause } from "./retry.ts";
 
 export interface Processor {
@@ -133,14 +134,15 @@ class Members {
   readonly #workers = new Map<number, PartitionWorker>();
   readonly #stopping = new Map<number, Promise<void>>();
   readonly #stored = new Map<number, number>();
-  readonly #busy: BusyClock;
+  readonly #shared: SharedByWorkers;
   #assigned: ReadonlySet<number> = new Set();
   #consumer: LogConsumer | undefined;
   #ended = false;
 
   constructor(deps: ProcessorDeps) {
     this.#deps = deps;
-    this.#busy = new BusyClock(deps.now, () => performance.eventLoopUtilization().active);
+    const busy = new BusyClock(deps.now, () => performance.eventLoopUtilization().active);
+    this.#shared = { busy, readAhead: new ReadAhead(deps.limits) };
   }
 
   use(consumer: LogConsumer): void {
@@ -171,7 +173,7 @@ class Members {
       moved.push({ partition, offset: nextOffset, n: worker.takeDone() });
     }
     if (moved.length === 0) return [];
-    return shareBusy(moved, this.#busy.take());
+    return shareBusy(moved, this.#shared.busy.take());
   }
 
   /** These are told again, even if nothing more comes: else the group would seem to lag for ever. */
@@ -203,7 +205,7 @@ class Members {
       pause: () => this.#consumer?.pause(partition),
       resume: () => this.#consumer?.resume(partition),
     };
-    const worker = new PartitionWorker(this.#deps, partition, control, this.#busy);
+    const worker = new PartitionWorker(this.#deps, partition, control, this.#shared);
     this.#workers.set(partition, worker);
   }
 }

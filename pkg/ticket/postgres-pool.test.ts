@@ -39,6 +39,7 @@ test("lost, refused and slow connections may pass, several addresses at once inc
     networkError("ECONNREFUSED"),
     networkError("ECONNRESET"),
     networkError("EAI_AGAIN"),
+    networkError("CERT_HAS_EXPIRED"),
     new AggregateError([networkError("ECONNREFUSED"), networkError("ECONNREFUSED")]),
     new Error("Connection terminated unexpectedly"),
     new Error("timeout exceeded when trying to connect"),
@@ -55,6 +56,9 @@ test("the message holds a code but none of the driver's words, the cause has all
     cause: network,
   });
   expect(translatePostgresError(databaseError("28P01")).message).toBe("PostgreSQL refuses the login (28P01)");
+  expect(translatePostgresError(networkError("SELF_SIGNED_CERT_IN_CHAIN")).message).toBe(
+    "PostgreSQL shows a certificate that is not trusted (SELF_SIGNED_CERT_IN_CHAIN)",
+  );
   expect(translatePostgresError(databaseError("42601")).message).toBe("PostgreSQL refused a statement (42601)");
 });
 

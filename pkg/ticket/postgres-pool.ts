@@ -16,7 +16,7 @@ export interface PoolOptions {
   readonly database: string;
   /** As libpq's: `require` encrypts without asking who answers, `verify-full` checks it. Default disable. */
   readonly sslMode?: "disable" | "require" | "verify-full";
-  /** Authorities that `verify-full` trusts, PEM; default the machine's own. Read for each pool. */
+  /** A file of the authorities that `verify-full` trusts, PEM, read for each connection; default the machine's own. */
   readonly sslCaFile?: string | undefined;
   /** Shown in pg_stat_activity, such as `alertcast-api`. */
   readonly applicationName: string;
@@ -38,7 +38,10 @@ export interface PoolOptions {
 const ANSWER_GRACE_MS = 2_000;
 const INT8_OID = 20;
 
-/** A pool with all its limits. Connects when first used; `end()` it. int8 comes as a Number, other types as usual in pg. */
+/**
+ * A pool with all its limits. Connects when first used; `end()` it. int8 comes as a Number, other types as usual in pg.
+ * @throws the file system's error when the authorities' file cannot be read now; later it is told to `onError`
+ */
 export function createPool(options: PoolOptions): pg.Pool {
   const { statementTimeoutMs = 10_000, onError } = options;
   const pool = new pg.Pool({
@@ -77,10 +80,23 @@ function passwordOf({ password, passwordFile }: PoolOptions): string | (() => Pr
   return async () => (await readFile(passwordFile, "utf8")).trimEnd();
 }
 
-function sslOf({ sslMode = "disable", sslCaFile }: PoolOptions): pg.PoolConfig["ssl"] {
+function sslOf({ sslMode = "disable", sslCaFile, onError }: PoolOptions): pg.PoolConfig["ssl"] {
   if (sslMode === "disable") return false;
   if (sslMode === "require") return { rejectUnauthorized: false };
-  return { rejectUnauthorized: true, ...(sslCaFile !== undefined && { ca: readFileSync(sslCaFile, "utf8") }) };
+  if (sslCaFile === undefined) return { rejectUnauthorized: true };
+  let lastRead = readFileSync(sslCaFile, "utf8");
+  return {
+    rejectUnauthorized: true,
+    // pg copies this object for each connection. It hears nothing that is thrown then: the process would end.
+    get ca() {
+      try {
+        lastRead = readFileSync(sslCaFile, "utf8");
+      } catch (error) {
+        onError(new Error(`cannot read ${sslCaFile}, the authorities last read still count`, { cause: error }));
+      }
+      return lastRead;
+    },
+  };
 }
 
 const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") => {
@@ -116,6 +132,18 @@ const NETWORK_CODES = new Set([
   "ENOENT",
   "EMFILE",
 ]);
+/** OpenSSL's and Node's words for a server we do not trust (yet): renewed certificates and authorities may be on their way. */
+const CERTIFICATE_CODES = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_SIGNATURE_FAILURE",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
 /** The driver's own errors, which have no code. */
 const CONNECTION_MESSAGE =
   /Connection terminated|Connection ended|timeout exceeded when trying to connect|timeout expired|Query read timeout|not queryable|Client was closed|Cannot use a pool after calling end/i;
@@ -134,8 +162,10 @@ export function translatePostgresError(error: unknown): AlertCastError {
 }
 
 function troubleOf(code: string | undefined): string {
+  if (code === undefined) return "does not answer";
   if (code === "42P01") return "lacks a table, run alertcast migrate";
-  return code !== undefined && /^(28|3D)/.test(code) ? "refuses the login" : "does not answer";
+  if (CERTIFICATE_CODES.has(code)) return "shows a certificate that is not trusted";
+  return /^(28|3D)/.test(code) ? "refuses the login" : "does not answer";
 }
 
 /** SQLSTATE or the name of a network error. */
@@ -147,5 +177,6 @@ function isTransient(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isTransient);
   if (!(error instanceof Error)) return false;
   if (error instanceof pg.DatabaseError) return TRANSIENT_STATE.test(error.code ?? "");
-  return NETWORK_CODES.has(codeOf(error) ?? "") || CONNECTION_MESSAGE.test(error.message);
+  const code = codeOf(error) ?? "";
+  return NETWORK_CODES.has(code) || CERTIFICATE_CODES.has(code) || CONNECTION_MESSAGE.test(error.message);
 }
