@@ -220,7 +220,9 @@ export class KafkaConsumer implements LogConsumer {
     }
     held.position = nextOffset;
     resolveOffset(batch.lastOffset());
-    this.#settings.listener.batch({ partition, fetchedOffset, records, nextOffset, end: Number(batch.highWatermark) });
+    // The broker notes its high watermark before it reads: records that came in between may be beyond it.
+    const end = Math.max(nextOffset, Number(batch.highWatermark));
+    this.#settings.listener.batch({ partition, fetchedOffset, records, nextOffset, end });
   }
 
   /** kafkajs says this before it resets an offset; there is no event for it. What it says is checked before it is believed. */

@@ -8,10 +8,15 @@ const LOWEST = 15_000;
 const HIGHEST = 32_000;
 const ATTEMPTS = 200;
 
-/** A port of 127.0.0.1 on which nobody listens at this moment. */
+/** Given away by this process: a server that is still starting does not listen yet. */
+const given = new Set<number>();
+
+/** A port of 127.0.0.1 on which nobody listens at this moment, and that this process has not been given before. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
   throw new Error(`no free port between ${LOWEST} and ${HIGHEST} in ${ATTEMPTS} attempts`);

@@ -51,11 +51,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   await mkdir(options.folder, { recursive: true });
   const tokens = { admin: token(), controllers: token() };
   const files = await writeFiles(options.folder, tokens);
+  const etcd = await startEtcd(options);
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
   const api = new KubeApi({ url, token: tokens.admin, ca: await readFile(files.caFile, "utf8") });
-
-  const etcd = await startEtcd(options);
   await start(options, "kube-apiserver", apiServerFlags(port, etcd, files), () => api.request("GET", "/readyz"));
   const controllers = await writeKubeconfig(options.folder, "controllers", url, files.caFile, tokens.controllers);
   await start(options, "kube-controller-manager", controllerFlags(controllers, files), async () => {
