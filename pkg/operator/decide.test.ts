@@ -22,7 +22,7 @@ class Group {
   members: number;
   arrival: number[];
   perMember = 1000;
-  /** Pods that never start. */
+  /** Pods that do not start (> 0), or members that are no pods and have nothing to do (< 0). */
   pending = 0;
   /** Partitions whose next record cannot be worked on. */
   stuck: readonly number[] = [];
@@ -201,6 +201,61 @@ describe("the decision", () => {
     const ups = decisions.flatMap(({ direction }, i) => (direction === "up" ? [i] : []));
     expect(ups.length).toBeGreaterThan(0);
     for (const [i, up] of ups.slice(1).entries()) expect(up - (ups[i] ?? 0)).toBeGreaterThanOrEqual(18);
+  });
+
+  test("a strange member is waited for once, not at each step", () => {
+    const group = new Group(new Array(24).fill(20), 3, { ...SPEC, maxReplicas: 24 });
+    group.perMember = 1000;
+    group.pending = -1;
+    group.members = 4;
+    group.looks(30);
+    group.perMember = 100;
+    group.arrival = group.arrival.map(() => 90);
+    group.looks(30);
+    expect(group.replicas).toBeGreaterThanOrEqual(23);
+  });
+
+  test("pods that take minutes to start are no proof that more do not help", () => {
+    const group = new Group(new Array(24).fill(40), 8, { ...SPEC, maxReplicas: 24 });
+    group.perMember = 100;
+    let toStart: { at: number; n: number }[] = [];
+    for (let i = 0; i < 120; i++) {
+      const before = group.replicas;
+      group.look();
+      if (group.replicas > before) toStart.push({ at: i + 20, n: group.replicas - before });
+      toStart = toStart.filter(({ at }) => at > i);
+      group.pending = toStart.reduce((sum, { n }) => sum + n, 0);
+      group.members = group.replicas - group.pending;
+    }
+    expect(group.decisions.some(({ reason }) => reason === "ineffective")).toBe(false);
+    expect(group.replicas).toBeGreaterThanOrEqual(12);
+  });
+
+  test("a partition that nearly fills a replica makes nobody go up and down and up again", () => {
+    const arrival = Array.from({ length: 24 }, (_, p) => (p === 0 ? 83 : 4));
+    const group = new Group(arrival, 4, { ...SPEC, maxReplicas: 24 });
+    group.perMember = 100;
+    group.looks(1500);
+    expect(group.decisions.filter(({ direction }) => direction !== "none").length).toBeLessThanOrEqual(4);
+  });
+
+  test("small steps find a way down past numbers that are not enough", () => {
+    const arrival = Array.from({ length: 24 }, (_, p) => (p % 12 === 0 ? 60 : 2));
+    const behavior = { ...SPEC.behavior, maxStep: 1 };
+    const group = new Group(arrival, 13, { ...SPEC, maxReplicas: 24, behavior });
+    group.perMember = 100;
+    group.looks(500);
+    expect(group.replicas).toBeLessThan(8);
+  });
+
+  test("a step that relieves nobody yet goes as far as it may", () => {
+    const behavior = { ...SPEC.behavior, maxStep: 4 };
+    const group = new Group(new Array(24).fill(60), 12, { ...SPEC, maxReplicas: 24, behavior });
+    group.perMember = 100;
+    const decisions = group.looks(60);
+    expect(decisions.filter(({ direction }) => direction === "up").map(({ replicas }) => replicas)).toEqual([
+      16, 20, 24,
+    ]);
   });
 
   test("exploring adds one and waits to see what it brings", () => {

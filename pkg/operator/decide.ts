@@ -104,16 +104,22 @@ function goUp(spec: ScalerSpec, look: Look, why: "utilization" | "lag", stay: St
   const { lagSeconds, utilization } = look.view;
   const used = utilization === undefined ? "unknown" : `${Math.round(utilization * 100)} %`;
   const wanted = leastMembers(up.loads, up.room, replicas + 1, spec.maxReplicas).replicas;
-  const reach = replicas + spec.behavior.maxStep;
-  const to = wanted <= reach ? wanted : leastFull(up.loads, replicas + 1, reach);
+  const { maxStep } = spec.behavior;
+  const to = wanted <= replicas + maxStep ? wanted : stepTo(up.loads, replicas, maxStep);
   return move(replicas, to, why, `lag ${lagSeconds.toFixed(1)} s, ${used} of the service rate in use`);
 }
 
-/** Of the numbers of members from..to the least one whose fullest member has least to do: where a step ends matters. */
-function leastFull(loads: readonly number[], from: number, to: number): number {
-  let best = from;
-  for (let n = from + 1; n <= Math.min(to, loads.length); n++) {
-    if (fullest(loads, n) < fullest(loads, best)) best = n;
+/**
+ * Where a step of at most `most` ends, on a way that is longer: at the least number whose fullest member has least to do, or, when
+ * none of them has less to do than now, as far as it goes.
+ */
+function stepTo(loads: readonly number[], replicas: number, most: number): number {
+  const reach = replicas + most;
+  let best = reach;
+  let least = fullest(loads, replicas);
+  for (let n = replicas + 1; n <= reach; n++) {
+    const load = fullest(loads, n);
+    if (load < least) [best, least] = [n, load];
   }
   return best;
 }
@@ -139,11 +145,18 @@ function goDown(spec: ScalerSpec, look: Look, stay: Stay): Decision {
   if (nowMs - (memory.lastScaleMs ?? memory.seeingSinceMs) < DOWN_SPACING_MS) {
     return stay("window", "the last change was a moment ago");
   }
-  let to = Math.max(enough, replicas - spec.behavior.maxStep);
-  while (to < replicas && !isEnough(look.down.loads, look.down.room, Math.max(1, to))) to++;
-  if (to === replicas)
-    return stay("steady", `${replicas} replicas are right: a step down would end at a fuller member`);
+  const to = stepDownTo(look, enough, spec.behavior.maxStep);
+  if (to === replicas) return stay("steady", `${replicas} replicas are right: with fewer somebody would be too full`);
   return move(replicas, to, "idle", `${enough} replicas were enough for ${Math.round(window / 1000)} s`);
+}
+
+/** The least number within a step that carries everything, or the next one below it that does; else no step at all. */
+function stepDownTo({ replicas, down }: Look, enough: number, most: number): number {
+  const carries = (n: number) => isEnough(down.loads, down.room, Math.max(1, n));
+  const end = Math.max(enough, replicas - most);
+  for (let n = end; n < replicas; n++) if (carries(n)) return n;
+  for (let n = end - 1; n >= enough; n--) if (carries(n)) return n;
+  return replicas;
 }
 
 function move(from: number, to: number, reason: DecisionReason, message: string): Decision {

@@ -16,6 +16,8 @@ const SETTLE_MS = 15_000;
 export const UNSETTLED_LIMIT_MS = 180_000;
 /** More than this share of the service rate in use asks for more replicas. */
 export const BUSY = 0.9;
+/** As much may be in use after a scale-down where one partition nearly fills its member: less than what asks for more again. */
+const FULL_AFTER_DOWN = 0.8;
 /** No commit in a partition for so long while records wait in it, ms. */
 const STUCK_MS = 60_000;
 /** What a scale-down leaves in use at most. */
@@ -51,7 +53,7 @@ export function see(spec: ScalerSpec, observation: Observation, before: ScalerMe
   const views = observation.partitions.map((seen) =>
     viewPartition(seen, known.get(keyOf(seen)), { seconds, nowMs, commitSeconds: spec.commitIntervalSeconds }),
   );
-  const { settled, memory: group } = settling(observation, before, nowMs);
+  const { whole, settled, memory: group } = settling(observation, before, nowMs);
   const work = {
     spec: spec.capacity,
     observation,
@@ -84,7 +86,7 @@ export function see(spec: ScalerSpec, observation: Observation, before: ScalerMe
     arrival: totals(views).arrivalRate,
   };
   const changed = afterChange(remember(memory, { spec, gap, n: down.replicas, nowMs }), before, spec, nowMs);
-  const judged = judgeTrial(changed, views, settled, nowMs);
+  const judged = judgeTrial(changed, views, whole, nowMs);
   const ages = observation.partitions.map((seen, i) => lagSecondsOf(seen, views[i], points, i, nowMs));
   const utilization = rate > 0 ? Math.max(0, ...currentLoads(observation, views)) / rate : undefined;
   const view: ScalerView = {
@@ -104,15 +106,21 @@ export function see(spec: ScalerSpec, observation: Observation, before: ScalerMe
   return { nowMs, replicas, settled, up, down, pressingLag, busy: busiestShare(work), memory: judged, view };
 }
 
-/** How the group is dealt, since when, and whether that can be counted on. */
+/**
+ * How the group is dealt, since when, and whether that can be counted on: `whole` with the members it is to have, or as many more
+ * or fewer as it had for long; `settled` also with others, when it has been as it is for long enough.
+ */
 function settling({ group, replicas }: Observation, before: ScalerMemory, nowMs: number) {
   const assignment = assignmentOf(group);
   const assignedAtMs = assignment === before.assignment ? before.assignedAtMs : nowMs;
   const calm = group.state === "Stable" && nowMs - assignedAtMs >= SETTLE_MS;
-  const whole = calm && group.members.length === replicas;
+  const odd = group.members.length - replicas;
+  const whole = calm && (odd === 0 || odd === before.oddMembers);
   const since = replicas === before.replicas ? (before.unsettledSinceMs ?? nowMs) : nowMs;
-  const settled = whole || (calm && nowMs - since >= UNSETTLED_LIMIT_MS);
-  return { settled, memory: { assignment, assignedAtMs, unsettledSinceMs: whole ? undefined : since } };
+  const taken = calm && !whole && nowMs - since >= UNSETTLED_LIMIT_MS;
+  const oddMembers = taken ? odd : whole && odd === 0 ? undefined : before.oddMembers;
+  const unsettledSinceMs = whole ? undefined : since;
+  return { whole, settled: whole || taken, memory: { assignment, assignedAtMs, unsettledSinceMs, oddMembers } };
 }
 
 function totals(views: readonly PartitionView[]) {
@@ -159,13 +167,13 @@ function demand(spec: ScalerSpec, views: readonly PartitionView[], rate: number,
     const kept: Demand = { replicas: n, limited: false, loads: [], room };
     return { up: kept, down: kept };
   }
-  const at = (utilization: number): Demand => {
+  const at = (utilization: number, full: number): Demand => {
     const loads = views.map(({ arrival, backlog }) => arrival / utilization + backlog / spec.objective.drainSeconds);
-    const room = { planned: rate, utmost: Math.max(rate, (rate * BUSY) / utilization) };
+    const room = { planned: rate, utmost: Math.max(rate, (rate * full) / utilization) };
     return { ...leastMembers(loads, room, min, max), loads, room };
   };
   const target = spec.behavior.targetUtilization;
-  return { up: at(target), down: at(Math.min(DOWN_UTILIZATION, target)) };
+  return { up: at(target, BUSY), down: at(Math.min(DOWN_UTILIZATION, target), FULL_AFTER_DOWN) };
 }
 
 /** Arrival at each member as the group is dealt now. */

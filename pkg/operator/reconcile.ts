@@ -89,7 +89,8 @@ export async function reconcile(
   const rivals = { autoscalers, lagScaler: rival };
   const judgement = judge(scaler, state, target, rivals, nowMs);
   deps.metrics.decided(scaler.name, outcome.decision, outcome.view, nowMs);
-  const refused = outcome.decision.replicas === target.replicas ? undefined : state.refused;
+  const writes = scaler.mode === "Active" && judgement.conflict === undefined;
+  const refused = writes && outcome.decision.replicas !== target.replicas ? state.refused : undefined;
   const at: Look = { scaler, target, seen, outcome, conflict: judgement.conflict, refused, nowMs };
   const conditions = mergeConditions(state.conditions, conditionsNow(at), scaler.generation, nowMs);
   const before = { ...state, conditions, target: judgement.memory, refused };

@@ -45,6 +45,8 @@ export interface ScalerMemory {
   readonly assignedAtMs: number;
   /** The members are not as many as wanted, or the group is not stable: since when. */
   readonly unsettledSinceMs: number | undefined;
+  /** So many members more (or fewer, < 0) than replicas were there for so long that they count as usual. */
+  readonly oddMembers?: number | undefined;
   /** Looks without a gap since then. */
   readonly seeingSinceMs: number;
   /** The last look that said nothing or too little: since when, undefined = sighted. */
@@ -150,6 +152,7 @@ function isStored(value: unknown): value is Stored {
     "lastDownMs",
     "holdUntilMs",
     "stuckSinceMs",
+    "oddMembers",
   ];
   if (!numbers.every((name) => Number.isFinite(value[name])) || typeof value.assignment !== "string") return false;
   if (!optional.every((name) => value[name] === undefined || Number.isFinite(value[name]))) return false;
