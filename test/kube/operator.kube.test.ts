@@ -122,7 +122,7 @@ describe.skipIf(!hasHelm())("the operator", () => {
     });
     expect(await room.replicas()).toBe(4);
     expect(await api.get(room.scaler)).toBeUndefined();
-    expect(logged(operator, "403")).toBe(false);
+    expect(logged(operator, ": 403 ")).toBe(false);
 
     operator.service.kill("SIGTERM");
     expect((await operator.service.exited).code).toBe(0);
