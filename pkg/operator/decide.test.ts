@@ -188,6 +188,8 @@ describe("the decision", () => {
     group.members = 7;
     group.looks(90);
     expect(group.replicas).toBeLessThan(8);
+    // It may only be slow: what it brings is still to be seen.
+    expect(group.memory?.oddMembers).toBeUndefined();
   });
 
   test("while members are missing a group grows by one step in three minutes, not in every look", () => {
@@ -209,6 +211,7 @@ describe("the decision", () => {
     group.pending = -1;
     group.members = 4;
     group.looks(30);
+    expect(group.memory?.oddMembers).toBe(1);
     group.perMember = 100;
     group.arrival = group.arrival.map(() => 90);
     group.looks(30);
@@ -222,7 +225,7 @@ describe("the decision", () => {
     for (let i = 0; i < 120; i++) {
       const before = group.replicas;
       group.look();
-      if (group.replicas > before) toStart.push({ at: i + 20, n: group.replicas - before });
+      if (group.replicas > before) toStart.push({ at: i + 25, n: group.replicas - before });
       toStart = toStart.filter(({ at }) => at > i);
       group.pending = toStart.reduce((sum, { n }) => sum + n, 0);
       group.members = group.replicas - group.pending;
@@ -312,6 +315,14 @@ describe("the decision", () => {
     expect(group.view).toMatchObject({ stuckPartitions: 1 });
     expect(group.view?.lagSeconds).toBeGreaterThan(1000);
     expect(group.decisions.at(-1)?.message).toContain("1 partitions where records wait and none is committed");
+  });
+
+  test("neither does one that is alone on its member", () => {
+    const capacity = { mode: "Auto", initialPerReplica: 1000 } as const;
+    const group = new Group(new Array(24).fill(50), 24, { ...SPEC, maxReplicas: 24, capacity });
+    group.stuck = [0];
+    group.looks(360);
+    expect(group.replicas).toBeLessThanOrEqual(3);
   });
 
   test("a window that was asked for is kept, however long", () => {

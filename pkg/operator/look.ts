@@ -118,7 +118,8 @@ function settling({ group, replicas }: Observation, before: ScalerMemory, nowMs:
   const whole = calm && (odd === 0 || odd === before.oddMembers);
   const since = replicas === before.replicas ? (before.unsettledSinceMs ?? nowMs) : nowMs;
   const taken = calm && !whole && nowMs - since >= UNSETTLED_LIMIT_MS;
-  const oddMembers = taken ? odd : whole && odd === 0 ? undefined : before.oddMembers;
+  // Only members too many stay for good; those that are missing may just be slow, and what they bring is still to be seen.
+  const oddMembers = taken && odd > 0 ? odd : whole && odd === 0 ? undefined : before.oddMembers;
   const unsettledSinceMs = whole ? undefined : since;
   return { whole, settled: whole || taken, memory: { assignment, assignedAtMs, unsettledSinceMs, oddMembers } };
 }
@@ -133,19 +134,23 @@ function totals(views: readonly PartitionView[]) {
 
 /**
  * Partitions, by key, in which records wait and none was committed for a while although their member has time for them: what it
- * serves besides has no backlog. No number of replicas moves them.
+ * serves besides has no backlog, or it has nothing else. No number of replicas moves them.
  */
 function stuckOf({ group }: Observation, views: readonly PartitionView[], nowMs: number): ReadonlySet<string> {
   const known = new Map(views.map((view) => [view.key, view]));
   const stuck = new Set<string>();
+  const moves = ({ throughput }: PartitionView) => (throughput ?? 0) > 0;
   for (const member of group.members) {
     const own = member.partitions.flatMap((each) => known.get(keyOf(each)) ?? []);
     const isStill = ({ memory: { stillSinceMs } }: PartitionView) =>
       stillSinceMs !== undefined && nowMs - stillSinceMs >= STUCK_MS;
     const served = own.filter((view) => !isStill(view));
-    const works = served.some(({ throughput }) => (throughput ?? 0) > 0);
-    if (!works || served.some(({ backlog }) => backlog > 0)) continue;
-    for (const view of own) if (isStill(view)) stuck.add(view.key);
+    const still = own.filter(isStill);
+    const works = served.some(moves);
+    // One that has nothing else to do shows nothing of itself, but the others of the group do.
+    const alone = still.length === 1 && views.some((view) => view !== still[0] && moves(view));
+    if (!(works || alone) || served.some(({ backlog }) => backlog > 0)) continue;
+    for (const view of still) stuck.add(view.key);
   }
   return stuck;
 }
