@@ -82,7 +82,10 @@ async function passwordOf({ passwordFile }: SetupRole): Promise<string> {
   return password;
 }
 
-/** Tries again while the dependency is only away, until the deadline; the last reason is in the error then. */
+/**
+ * Tries again while the dependency is only away, until the deadline; the last reason is in the error then. The services' waitFor
+ * ends a program with 0 when it is stopped: a Job that was stopped is not done.
+ */
 async function patiently<T>(what: string, logger: Logger, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -2,7 +2,7 @@
 // controller and the simulator call the same one. Never scales down on a first look, never from a part of the sum.
 import { fullest, isEnough, leastMembers } from "./bins.ts";
 import { blind } from "./blind.ts";
-import { BUSY, type Look, see, UNSETTLED_LIMIT_MS } from "./look.ts";
+import { BUSY, type Look, STUCK_MS, see, UNSETTLED_LIMIT_MS } from "./look.ts";
 import type { BlindObservation, Decision, DecisionReason, Observation, Outcome, ScalerSpec } from "./model.ts";
 import { newMemory, type ScalerMemory } from "./scaler-memory.ts";
 import { windowMs } from "./window.ts";
@@ -11,8 +11,6 @@ import { windowMs } from "./window.ts";
 const HAS_ROOM = 0.7;
 /** At least so long between a scale-down and the change before it, ms. */
 const DOWN_SPACING_MS = 120_000;
-/** No commit in any partition for so long while records wait: replicas are not what is missing, ms. */
-const STUCK_MS = 60_000;
 /** When so much more arrives than at a scale-up, the next does not wait to see what that one brought. */
 const TRIAL_GROWTH = 1.1;
 

@@ -18,8 +18,8 @@ export const UNSETTLED_LIMIT_MS = 180_000;
 export const BUSY = 0.9;
 /** As much may be in use after a scale-down where one partition nearly fills its member: less than what asks for more again. */
 const FULL_AFTER_DOWN = 0.8;
-/** No commit in a partition for so long while records wait in it, ms. */
-const STUCK_MS = 60_000;
+/** No commit for so long while records wait, in a partition or in all of them: replicas are not what is missing, ms. */
+export const STUCK_MS = 60_000;
 /** What a scale-down leaves in use at most. */
 const DOWN_UTILIZATION = 0.7;
 /** A look further apart than this from the one before begins anew, ms. */
@@ -54,11 +54,8 @@ export function see(spec: ScalerSpec, observation: Observation, before: ScalerMe
     viewPartition(seen, known.get(keyOf(seen)), { seconds, nowMs, commitSeconds: spec.commitIntervalSeconds }),
   );
   const { whole, settled, memory: group } = settling(observation, before, nowMs);
-  const work = {
-    spec: spec.capacity,
-    observation,
-    partitions: new Map(views.map((view) => [view.key, view])),
-  };
+  const byKey = new Map(views.map((view) => [view.key, view]));
+  const work = { spec: spec.capacity, observation, partitions: byKey };
   const capacity = learn({
     ...work,
     rate: before.rate,
@@ -68,7 +65,7 @@ export function see(spec: ScalerSpec, observation: Observation, before: ScalerMe
   });
   const rate = planningRate(capacity, spec.capacity);
   const points = addPoint(before.points, { atMs: nowMs, ends: observation.partitions.map(({ end }) => end) });
-  const stuck = stuckOf(observation, views, nowMs);
+  const stuck = stuckOf(observation, byKey, nowMs);
   const moving = views.map((each) => (stuck.has(each.key) ? { ...each, arrival: 0, backlog: 0 } : each));
   const { up, down } = demand(spec, moving, rate, replicas);
   const standstill = views.some(({ backlog }) => backlog > 0) && !views.some(({ throughput }) => (throughput ?? 1) > 0);
@@ -88,7 +85,7 @@ export function see(spec: ScalerSpec, observation: Observation, before: ScalerMe
   const changed = afterChange(remember(memory, { spec, gap, n: down.replicas, nowMs }), before, spec, nowMs);
   const judged = judgeTrial(changed, views, whole, nowMs);
   const ages = observation.partitions.map((seen, i) => lagSecondsOf(seen, views[i], points, i, nowMs));
-  const utilization = rate > 0 ? Math.max(0, ...currentLoads(observation, views)) / rate : undefined;
+  const utilization = rate > 0 ? Math.max(0, ...currentLoads(observation, byKey)) / rate : undefined;
   const view: ScalerView = {
     ...totals(views),
     lagSeconds: Math.max(0, ...ages),
@@ -108,7 +105,7 @@ export function see(spec: ScalerSpec, observation: Observation, before: ScalerMe
 
 /**
  * How the group is dealt, since when, and whether that can be counted on: `whole` with the members it is to have, or as many more
- * or fewer as it had for long; `settled` also with others, when it has been as it is for long enough.
+ * as it had for long; `settled` also with others, when it has been as it is for long enough.
  */
 function settling({ group, replicas }: Observation, before: ScalerMemory, nowMs: number) {
   const assignment = assignmentOf(group);
@@ -132,23 +129,24 @@ function totals(views: readonly PartitionView[]) {
   };
 }
 
+type ByKey = ReadonlyMap<string, PartitionView>;
+
 /**
  * Partitions, by key, in which records wait and none was committed for a while although their member has time for them: what it
  * serves besides has no backlog, or it has nothing else. No number of replicas moves them.
  */
-function stuckOf({ group }: Observation, views: readonly PartitionView[], nowMs: number): ReadonlySet<string> {
-  const known = new Map(views.map((view) => [view.key, view]));
+function stuckOf({ group }: Observation, byKey: ByKey, nowMs: number): ReadonlySet<string> {
   const stuck = new Set<string>();
+  const isStill = ({ memory: { stillSinceMs } }: PartitionView) =>
+    stillSinceMs !== undefined && nowMs - stillSinceMs >= STUCK_MS;
   const moves = ({ throughput }: PartitionView) => (throughput ?? 0) > 0;
   for (const member of group.members) {
-    const own = member.partitions.flatMap((each) => known.get(keyOf(each)) ?? []);
-    const isStill = ({ memory: { stillSinceMs } }: PartitionView) =>
-      stillSinceMs !== undefined && nowMs - stillSinceMs >= STUCK_MS;
+    const own = member.partitions.flatMap((each) => byKey.get(keyOf(each)) ?? []);
     const served = own.filter((view) => !isStill(view));
     const still = own.filter(isStill);
     const works = served.some(moves);
     // One that has nothing else to do shows nothing of itself, but the others of the group do.
-    const alone = still.length === 1 && views.some((view) => view !== still[0] && moves(view));
+    const alone = still.length === 1 && [...byKey.values()].some((view) => view !== still[0] && moves(view));
     if (!(works || alone) || served.some(({ backlog }) => backlog > 0)) continue;
     for (const view of still) stuck.add(view.key);
   }
@@ -182,9 +180,8 @@ function demand(spec: ScalerSpec, views: readonly PartitionView[], rate: number,
 }
 
 /** Arrival at each member as the group is dealt now. */
-function currentLoads({ group }: Observation, views: readonly PartitionView[]): number[] {
-  const arrivals = new Map(views.map(({ key, arrival }) => [key, arrival]));
-  return group.members.map(({ partitions }) => sum(partitions.map((each) => arrivals.get(keyOf(each)) ?? 0)));
+function currentLoads({ group }: Observation, byKey: ByKey): number[] {
+  return group.members.map(({ partitions }) => sum(partitions.map((each) => byKey.get(keyOf(each))?.arrival ?? 0)));
 }
 
 function lagSecondsOf(

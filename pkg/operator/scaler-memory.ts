@@ -45,7 +45,7 @@ export interface ScalerMemory {
   readonly assignedAtMs: number;
   /** The members are not as many as wanted, or the group is not stable: since when. */
   readonly unsettledSinceMs: number | undefined;
-  /** So many members more (or fewer, < 0) than replicas were there for so long that they count as usual. */
+  /** So many members more than replicas were there for so long that they count as usual. */
   readonly oddMembers?: number | undefined;
   /** Looks without a gap since then. */
   readonly seeingSinceMs: number;
